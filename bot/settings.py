@@ -22,10 +22,12 @@ from bot.filters import FilterSyntaxError
 from bot.related_messages.nearby_windows import NearbyWindows, parse_window
 from bot.setting_types.catalogues import NED_LVS_URL, parse_slug
 from bot.setting_types.databases import asynchronous_url
+from bot.setting_types.escalation_webhook import EscalationWebhookSetting
 from bot.setting_types.paths import OptionalPath
 from bot.setting_types.slack_access import SettingsError as SettingsError
 from bot.setting_types.slack_access import SlackAccess as SlackAccess
 from bot.setting_types.slack_access import choose_slack_access
+from bot.setting_types.tokens import HeaderToken
 from bot.setting_types.topics import (
     DEFAULT_GCN_TOPICS,
     DEFAULT_HOPSKOTCH_TOPICS,
@@ -37,7 +39,7 @@ from bot.setting_types.topics import (
     parse_topics,
     split_list,
 )
-from bot.setting_types.urls import check_kafka_url, is_secure_url
+from bot.setting_types.urls import TREASURE_MAP_URL, KafkaUrl, SecureUrl, is_secure_url
 from formatters.models.notice import Category, Notice
 from formatters.webhook.payload import WebhookFormat
 
@@ -64,7 +66,7 @@ class Settings(BaseSettings):
     slack_api_url: str = "https://slack.com/api/"
     database_url: str = Field(default="", repr=False)
     """SQLAlchemy URL, which may hold a password; empty means SQLite in the user's data directory."""
-    kafka_url: str = "kafka://kafka.scimma.org/igwn.gwalert"
+    kafka_url: KafkaUrl = "kafka://kafka.scimma.org/igwn.gwalert"
     kafka_group: str | None = None
     kafka_auth: Literal["hop", "off"] = "hop"
     sources: str = "hopskotch"
@@ -92,10 +94,14 @@ class Settings(BaseSettings):
     """The catalogue that is used; None: the one that was imported last."""
     follow_up_galaxies: int = Field(default=300, ge=0, le=5_000)
     """The Follow-up reply names galaxies where the 90 % volume holds fewer; 0: never."""
-    ned_lvs_url: str = NED_LVS_URL
+    ned_lvs_url: SecureUrl = NED_LVS_URL
     """The file that `catalogue fetch ned-lvs` fetches, or the folder (ends with "/") that lists releases."""
     gracedb_url: str | None = "https://gracedb.ligo.org/api/"
     """The API that events are looked up in that were never received; None ("off") disables this."""
+    treasuremap_token: HeaderToken | None = None
+    """A token of treasuremap.space; with it, others' pointings are read there."""
+    treasuremap_url: str | None = TREASURE_MAP_URL
+    """The Treasure Map's API; None ("off") disables this too."""
     broker_keeps_days: float = Field(default=28, gt=0, le=3_650)
     """Retention of the broker; after a longer outage the gap is filled from GraceDB."""
     max_age_hours: float = Field(default=24, gt=0, le=876_000)
@@ -138,6 +144,8 @@ class Settings(BaseSettings):
     """PagerDuty's routing key; a bearer token for other formats."""
     webhook_filter: str | None = None
     """A filter in the subscription language; with None no alert calls the webhook."""
+    escalation_webhook: EscalationWebhookSetting = ""
+    """Workspaces whose escalations may call it: off, all, or team ids; empty: `escalation_webhook_policy`."""
     heartbeat_url: SecretStr | None = None
     """Pinged every two minutes while the bot is well: a dead man's switch."""
     log_format: Literal["auto", "console", "json"] = "auto"
@@ -153,6 +161,7 @@ class Settings(BaseSettings):
         "kafka_group",
         "catalogue_dir",
         "catalogue",
+        "treasuremap_token",
         "gcn_client_id",
         "gcn_client_secret",
         "gcn_broker",
@@ -223,12 +232,12 @@ class Settings(BaseSettings):
             raise ValueError("it must be an https address (http only on this machine)")
         return None if value is None else value.rstrip("/")
 
-    @field_validator("gracedb_url", mode="before")
+    @field_validator("gracedb_url", "treasuremap_url", mode="before")
     @classmethod
     def _off_is_none(cls, value: object) -> object:
         return None if isinstance(value, str) and value.strip().casefold() in ("", "off") else value
 
-    @field_validator("slack_api_url", "gracedb_url")
+    @field_validator("slack_api_url", "gracedb_url", "treasuremap_url")
     @classmethod
     def _api_url(cls, value: str | None) -> str | None:
         if value is None:
@@ -269,19 +278,6 @@ class Settings(BaseSettings):
             raise ValueError("GWEVENT_WEBHOOK_URL must end with the topic: https://ntfy.sh/topic")
         return self
 
-    @field_validator("kafka_url")
-    @classmethod
-    def _kafka_url(cls, value: str) -> str:
-        check_kafka_url(value)
-        return value
-
-    @field_validator("ned_lvs_url")
-    @classmethod
-    def _ned_lvs_url(cls, value: str) -> str:
-        if not is_secure_url(value):
-            raise ValueError("it must be an https address (http only on this machine)")
-        return value
-
     @field_validator("catalogue")
     @classmethod
     def _catalogue(cls, value: str | None) -> str | None:
@@ -297,6 +293,11 @@ class Settings(BaseSettings):
     def source_names(self) -> tuple[str, ...]:
         """The brokers to read, without repeats."""
         return tuple(dict.fromkeys(split_list(self.sources)))
+
+    @property
+    def reads_treasure_map(self) -> bool:
+        """True if others' pointings are read."""
+        return self.treasuremap_token is not None and self.treasuremap_url is not None
 
     @property
     def nearby_windows(self) -> NearbyWindows:

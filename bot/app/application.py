@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import structlog
 
+from bot.app.escalation_parts import create_escalation_worker
 from bot.app.factory import Factory
 from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.maintenance import Maintenance
@@ -73,6 +74,7 @@ class Application(ServiceProcess):
         self.deferred_routing_worker = factory.create_deferred_routing_worker(
             self._clock, settings.max_age, self.wakeups, FALLBACK_POLL_S, webhook_criteria(settings)
         )
+        self.escalation_worker = create_escalation_worker(factory, settings, self._clock, self.wakeups)
         self._due_poller = DuePoller(factory.due_check, self._clock, self.wakeups)
         self._maintenance = Maintenance(
             settings, factory, clients, self._clock, self.wakeups, self._is_clock_trusted
@@ -113,6 +115,7 @@ class Application(ServiceProcess):
         start("deliver", self.delivery_worker.run)
         start("draw_images", self.image_worker.run)
         start("route_deferred", self.deferred_routing_worker.run)
+        start("take_steps", self.escalation_worker.run)
         start("poll_due", self._due_poller.run)
         save_ops_channel = self._maintenance.save_ops_channel
         start("connect_slack", lambda: self.slack.run(session, save_ops_channel, self.ready.set))
@@ -123,6 +126,7 @@ class Application(ServiceProcess):
             lambda: self._maintenance.repatriate_channels(self.ready, lambda: self.slack.identity),
         )
         start("repair_gaps", self._repair_gaps)
+        start("read_treasure_map", self._read_treasure_map)
         if not self._factory.database.is_sqlite:
             start("listen", self._listen_for_notifications)
             if not self._sources:
@@ -137,6 +141,9 @@ class Application(ServiceProcess):
             shared_with=self.slack.importer,
         )
         await self._maintenance.repair_gaps(importer)
+
+    async def _read_treasure_map(self) -> None:
+        await self._maintenance.read_treasure_map(self.metrics.count_treasure_map_request)
 
     async def _listen_for_notifications(self) -> None:
         """Wake the workers when another process has stored a notice (PostgreSQL's NOTIFY)."""

@@ -4,36 +4,44 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
 
 from bot.app.candidates_command import create_candidates_command
+from bot.app.criteria_services import create_criteria_service
 from bot.app.deployment import missing_database_error
+from bot.app.escalation_parts import create_drill_command
 from bot.app.follow_up_services import create_follow_up_services
 from bot.app.instruments import open_instruments
-from bot.app.observing_commands import catalogue_choice, create_plan_command, create_visible_command
+from bot.app.observation_services import create_observation_reports, create_observe_command
+from bot.app.observing_commands import (
+    catalogue_choice,
+    create_coverage_command,
+    create_plan_command,
+    create_visible_command,
+)
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
-from bot.app.supervisor import TaskSupervisor
+from bot.app.status_command import create_status_command
 from bot.app.webhook_criteria import webhook_criteria
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.check import CheckCommand
 from bot.commands.command_table import CommandHandlers
 from bot.commands.criteria import CriteriaCommands
-from bot.commands.criteria_service import CriteriaService
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
+from bot.commands.event_people import PeopleOfEvent
 from bot.commands.event_questions import EventQuestions, GetPermalink
 from bot.commands.galaxies import GalaxiesCommand, ProvideMarkedImage
+from bot.commands.mute import MuteCommand
+from bot.commands.observation_reports import ObservationReports
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
-from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.delivery.outcome_writer import OutcomeWriter
@@ -49,8 +57,6 @@ from bot.ingest.extra_topics import ExtraTopicConsumer, SequentialHandler
 from bot.ingest.pipeline import IngestResult, IngestRules, Pipeline
 from bot.ingest.status_reporter import SourceStatusReporter
 from bot.monitoring.clock_synchronizer import ClockSynchronizer
-from bot.monitoring.metrics import Metrics
-from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookEventBuilder, WebhookNotifier, create_webhook
 from bot.observing.instruments import Instruments
@@ -58,19 +64,22 @@ from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
+from bot.setting_types.escalation_webhook import EscalationWebhookPolicy, escalation_webhook_policy
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.counterparts import CounterpartService
+from bot.skymap_service.coverage import CoverageService
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
 from bot.skymap_service.galaxy_ranking import CatalogueChoice, GalaxyRankingService
 from bot.skymap_service.grading import GradingService
 from bot.skymap_service.observability import ObservabilityService
+from bot.skymap_service.pointings import PointingService
 from bot.skymap_service.position_levels import PositionLevels
 from bot.slack.client import SlackClient
-from bot.slack.socket_mode import ConnectionState
 from bot.sources.base import Source, SourceStatus
 from bot.sources.credentials import DEFAULT_GROUP
 from bot.sources.restartable import RestartableSource
+from bot.store.channels.channel_history import ChannelHistory
 from bot.store.database import Database
 from bot.store.outbox.models import Delivery, Outcome
 from formatters.models.notice import Notice
@@ -99,11 +108,14 @@ class Factory(Repositories):
         nearby: NearbyWindows | None = None,
         catalogues: CatalogueChoice | None = None,
         instruments: Instruments | None = None,
+        escalation_webhook: EscalationWebhookPolicy | None = None,
     ) -> None:
         """`min_up` and `nearby` are `Settings.min_up` and `Settings.nearby_windows`.
 
-        Without `catalogues` no galaxies are known.
+        Without `catalogues` no galaxies are known; without `escalation_webhook` every workspace may escalate
+        to the operators' webhook.
         """
+        self.escalation_webhook = escalation_webhook or EscalationWebhookPolicy()
         self.clock = SteadyClock()
         self.thresholds = Thresholds()
         super().__init__(database, self.clock, nearby, instruments)
@@ -115,12 +127,19 @@ class Factory(Repositories):
         self.skymap_queries = SkyMapQueries(self.skymap_cache, probability, self.grading)
         self.observability = ObservabilityService(self.skymap_cache, min_up)
         self.position_levels = PositionLevels(self.skymap_cache)
+        self.pointings = PointingService(self.position_levels)
+        self.coverage = CoverageService(self.position_levels, self.observations, self.treasure_map)
         self.counterpart_service = CounterpartService(
             self.related_messages, self.counterparts, self.position_levels
         )
         self.galaxy_rankings = GalaxyRankingService(self.position_levels, catalogues)
         self.follow_up_services = create_follow_up_services(
-            self, self.skymap_cache, self.position_levels, self.counterpart_service, self.galaxy_rankings
+            self,
+            self.skymap_cache,
+            self.position_levels,
+            self.counterpart_service,
+            self.galaxy_rankings,
+            self.coverage,
         )
 
     def create_pipeline(
@@ -263,56 +282,61 @@ class Factory(Repositories):
         wakeups = wakeups or Wakeups()
         authorizer = authorizer or ChannelAuthorizer()
         events = EventLookup(self.notices, importer, clock)
+        subscriptions = self.create_subscription_service(clock, wakeups, authorizer)
         handlers = CommandHandlers(
             candidates=create_candidates_command(
                 self, self.counterpart_service, self.observability, authorizer, wakeups, clock
             ),
             check=CheckCommand(events, self.skymap_cache, clock),
+            coverage=create_coverage_command(self, self.coverage, clock, marked_image_provider),
             criteria=CriteriaCommands(
-                self.create_criteria_service(clock, wakeups, authorizer),
+                create_criteria_service(self, clock, wakeups, authorizer),
                 ChannelCriteriaSets(self.criteria_sets, self.grading),
                 self.grading,
                 events,
                 self.event_search,
                 clock,
             ),
+            drill=create_drill_command(self, clock, wakeups, authorizer, subscriptions).answer,
             event_details=EventDetailsCommand(self.skymap_cache, clock, image_provider),
             galaxies=GalaxiesCommand(
                 self.galaxy_rankings, self.observability, self.sites, clock, marked_image_provider
             ),
-            plan=create_plan_command(self, self.position_levels, clock, marked_image_provider),
+            mute=MuteCommand(self.mutes, wakeups, clock),
+            observe=create_observe_command(self, self.create_observation_reports(clock, wakeups), clock),
+            plan=create_plan_command(self, self.pointings, clock, marked_image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
-            status=StatusCommand(
-                self.notices,
-                self.subscriptions,
-                self.outbox_statistics,
-                self.incidents,
-                source_statuses,
-                clock,
-            ),
-            subscriptions=SubscriptionCommands(self.create_subscription_service(clock, wakeups, authorizer)),
+            status=create_status_command(self, self.escalation_webhook, source_statuses, clock),
+            subscriptions=SubscriptionCommands(subscriptions, ChannelHistory(self.database)),
             visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
+        people = PeopleOfEvent(self.threads, self.event_people, self.observers, self.observations)
         questions = EventQuestions(
-            events, self.notices, default_events, self.threads, self.observers, clock, get_permalink
+            events, self.notices, default_events, self.threads, people, clock, get_permalink
         )
         return CommandRouter(handlers, questions, authorizer, clock)
+
+    def create_observation_reports(
+        self, clock: Callable[[], datetime], wakeups: Wakeups
+    ) -> ObservationReports:
+        """Create what stores the observations that people report."""
+        return create_observation_reports(self, self.pointings, self.coverage, clock, wakeups)
 
     def create_subscription_service(
         self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer
     ) -> SubscriptionService:
         """Create the service that reads and changes the subscriptions of channels."""
         return SubscriptionService(
-            self.subscriptions, authorizer, wakeups, clock, self.site_resolvers, self.criteria_sets
+            self.subscriptions,
+            authorizer,
+            wakeups,
+            clock,
+            self.site_resolvers,
+            self.criteria_sets,
+            self.escalation_webhook,
         )
-
-    def create_criteria_service(
-        self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer
-    ) -> CriteriaService:
-        """Create the service that reads and changes the criteria sets of workspaces."""
-        return CriteriaService(self.criteria_sets, authorizer, wakeups, clock, self.site_resolvers)
 
     def create_delivery_worker(
         self,
@@ -378,46 +402,10 @@ class Factory(Repositories):
         return WebhookNotifier(
             webhook,
             self.webhook_outbox,
-            WebhookEventBuilder(self.incidents, self.notices),
+            WebhookEventBuilder(self.incidents, self.notices, self.escalation_reports),
             clock,
             wakeups=wakeups,
             is_clock_trusted=is_clock_trusted,
-        )
-
-    def create_health_monitor(
-        self,
-        settings: Settings,
-        clock: Callable[[], datetime],
-        tasks: TaskSupervisor,
-        *,
-        source_statuses: Callable[[], Sequence[SourceStatus]],
-        connection_state: Callable[[], ConnectionState] | None,
-        wakeups: Wakeups,
-        webhook_notifier: WebhookNotifier | None,
-        metrics: Metrics,
-    ) -> HealthMonitor:
-        """Create the health check of a process whose tasks are `tasks`."""
-        return HealthMonitor(
-            MonitoredStore(
-                self.notices, self.outbox_statistics, self.incidents, self.write_check, self.monitoring_counts
-            ),
-            HealthInputs(
-                source_statuses=source_statuses,
-                connection_state=connection_state,
-                ops_channel=lambda: self.ops_channel.cached,
-                count_workers=self.leases.count_workers,
-                pending_restarts=tasks.problems,
-                clock_jump=lambda: self.clock.jump,
-            ),
-            clock,
-            wakeups=wakeups,
-            webhook_notifier=webhook_notifier,
-            metrics=metrics,
-            thresholds=replace(
-                self.thresholds,
-                silence=timedelta(hours=settings.silence_hours),
-                free_bytes=settings.free_bytes,
-            ),
         )
 
 
@@ -439,7 +427,9 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
             settings.nearby_windows,
             catalogue_choice(settings),
             open_instruments(settings.instruments_file),
+            escalation_webhook_policy(settings),
         )
+        factory.treasure_map.is_read = settings.reads_treasure_map
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.

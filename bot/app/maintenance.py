@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.app.repositories import Repositories
+from bot.app.treasure_map import create_treasure_map_sync
 from bot.gracedb.backfill import REPAIR_RETRY_S, Backfill, repair_gap
 from bot.gracedb.importer import SupereventImporter
 from bot.runtime.wakeups import Wakeups
@@ -41,7 +42,7 @@ def retention_policy(settings: Settings) -> RetentionPolicy:
 
 
 class Maintenance:
-    """The purge of old rows, the repatriation of orphaned channels, and the repair of gaps from GraceDB.
+    """The purge of old rows, the repatriation of orphaned channels, and what is read from other servers.
 
     Where several processes share a database, only the one that holds a job's lease does it.
     """
@@ -110,6 +111,17 @@ class Maintenance:
                 await asyncio.sleep(REPAIR_RETRY_S)
         finally:
             await importer.close()
+
+    async def read_treasure_map(self, on_request: Callable[[str], None]) -> None:
+        """Read others' pointings while events are young, if the settings say so; until cancelled.
+
+        `on_request` is called with the outcome of each request for pointings.
+        """
+        sync = create_treasure_map_sync(self._settings, self._repositories, self._clock, on_request)
+        if sync is None:
+            await asyncio.Event().wait()
+            return
+        await sync.run()
 
     async def refresh_event_attributes(self) -> None:
         """Compute what searches need of superevents that an older version stored; every ten minutes."""

@@ -13,6 +13,7 @@ import structlog
 
 from bot import logs
 from bot.app.factory import Factory
+from bot.app.health import create_health_monitor
 from bot.app.http_server import HttpServer, start_listening
 from bot.app.startup import log_when_ready
 from bot.app.supervisor import TaskSupervisor
@@ -67,7 +68,8 @@ class ServiceProcess:
             settings, self._clock, wakeups=self.wakeups, is_clock_trusted=self._is_clock_trusted
         )
         gateway = self._create_gateway()
-        self.health_monitor = factory.create_health_monitor(
+        self.health_monitor = create_health_monitor(
+            factory,
             settings,
             self._clock,
             self._tasks,

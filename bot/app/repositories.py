@@ -12,13 +12,20 @@ from bot.listeners.home_content import HomeRepositories
 from bot.observing.instruments import Instruments
 from bot.related_messages.nearby_windows import NearbyWindows
 from bot.runtime.outcome_notifier import OutcomeNotifier
+from bot.store.channels.acknowledgements import AcknowledgementRepository
 from bot.store.channels.bulk_transfer import ChannelTransfer
 from bot.store.channels.channel_moves import ChannelMoves
 from bot.store.channels.criteria_sets import CriteriaSetRepository
+from bot.store.channels.drills import DrillRepository
+from bot.store.channels.escalation_reports import EscalationReports
+from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.installations import InstallationRepository
 from bot.store.channels.mentions import MentionRepository
+from bot.store.channels.mutes import MuteRepository
+from bot.store.channels.observations import ObservationRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.posted_events import PostedEventRepository
+from bot.store.channels.quiet_criteria import QuietCriteriaRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
 from bot.store.channels.stream_choices import StreamChoices
@@ -28,12 +35,14 @@ from bot.store.database import Database
 from bot.store.events.circulars import CircularRepository
 from bot.store.events.counterparts import CounterpartRepository
 from bot.store.events.deferred import DeferredRouting
+from bot.store.events.escalations import EscalationRepository
 from bot.store.events.gracedb_lookups import GraceDbLookups
 from bot.store.events.nearby_alerts import NearbyAlertRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.quarantine import QuarantineRepository
 from bot.store.events.related_messages import RelatedMessageRepository
 from bot.store.events.search import EventSearch
+from bot.store.events.treasure_map import TreasureMapRepository
 from bot.store.operations.clock_offsets import ClockOffsetRepository
 from bot.store.operations.incidents import IncidentRepository
 from bot.store.operations.monitoring_counts import MonitoringCounts
@@ -75,6 +84,7 @@ class Repositories:
         self.deferred_routing = DeferredRouting(database, nearby)
         self.event_search = EventSearch(database)
         self.gracedb_lookups = GraceDbLookups(database)
+        self.treasure_map = TreasureMapRepository(database)
         # Channels
         notifier = OutcomeNotifier()
         self.subscriptions = SubscriptionRepository(database, notifier)
@@ -82,16 +92,24 @@ class Repositories:
         self.site_resolvers = ChannelSiteResolvers(self.sites)
         self.criteria_sets = CriteriaSetRepository(database)
         self.observers = ObserverRepository(database)
+        self.acknowledgements = AcknowledgementRepository(database)
+        self.event_people = EventPeopleRepository(database)
+        self.observations = ObservationRepository(database)
         self.mentions = MentionRepository(database)
+        self.mutes = MuteRepository(database)
         self.threads = ThreadRepository(database)
         self.posted_events = PostedEventRepository(database)
+        self.quiet_criteria = QuietCriteriaRepository(database)
         self.refused_mentions = RefusedMentionRepository(database)
         self.installations = InstallationRepository(database)
+        self.escalation_reports = EscalationReports(database)
         self.channel_moves = ChannelMoves(database)
         self.channel_transfer = ChannelTransfer(database)
         self.counterparts = CounterpartRepository(database)
         # The outbox
         self.leases = WorkerLeases(database)
+        self.drills = DrillRepository(database, self.leases)
+        self.escalations = EscalationRepository(database, self.leases)
         self.outbox = Outbox(database, self.leases, Settlement(notifier))
         self.outbox_statistics = OutboxStatistics(database)
         self.images = ImageRepository(database, self.leases)
@@ -131,8 +149,14 @@ class Repositories:
             notices=self.notices,
             subscriptions=self.subscriptions,
             observers=self.observers,
+            mutes=self.mutes,
+            event_people=self.event_people,
+            observations=self.observations,
+            escalations=self.escalations,
+            drills=self.drills,
             images=self.images,
             mentions=self.mentions,
+            quiet_criteria=self.quiet_criteria,
             refused_mentions=self.refused_mentions,
             circulars=self.circulars,
             related_messages=self.related_messages,

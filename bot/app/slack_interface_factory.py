@@ -6,20 +6,27 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
+from bot.app.criteria_services import create_criteria_service
+from bot.app.escalation_parts import create_drill_service
 from bot.app.factory import Factory
 from bot.app.gracedb_importer import create_gracedb_importer
+from bot.app.observation_services import create_observation_dialog
 from bot.app.permalinks import create_permalinks
 from bot.app.slack_interface import SlackInterface, register_middleware_and_listeners
 from bot.commands.authorization import ChannelAuthorizer
+from bot.commands.check import CheckCommand
+from bot.commands.event_lookup import EventLookup
 from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_provider import ImageProvider
 from bot.listeners.channel_membership import ChannelMembership
 from bot.listeners.channel_updates import ChannelUpdates
+from bot.listeners.check_modal import CheckModal
 from bot.listeners.criteria_modal import CriteriaModal
 from bot.listeners.ephemeral import EphemeralSender
+from bot.listeners.event_buttons import EventButtons
 from bot.listeners.home_content import HomeContent
 from bot.listeners.home_tab import HomeTab
-from bot.listeners.observer_button import ObserverButton
+from bot.listeners.observe_modal import ObserveModal
 from bot.listeners.registration import ListenerServices
 from bot.listeners.subscription_modal import SubscriptionModal
 from bot.runtime.wakeups import Wakeups
@@ -74,7 +81,7 @@ def create_slack_interface(
         on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
     )
     criteria_modal = CriteriaModal(
-        factory.create_criteria_service(clock, wakeups, authorizer),
+        create_criteria_service(factory, clock, wakeups, authorizer),
         clients,
         on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
     )
@@ -87,14 +94,23 @@ def create_slack_interface(
         max_age=settings.max_age,
         configured_ops_channel=settings.ops_team_and_channel[1],
     )
+    send_ephemeral = EphemeralSender(clients).send
+    check = CheckCommand(EventLookup(factory.notices, importer, clock), factory.skymap_cache, clock)
     listeners = ListenerServices(
         router=router,
         subscription_service=subscription_service,
         home_tab=home_tab,
         subscription_modal=subscription_modal,
         criteria_modal=criteria_modal,
-        send_ephemeral=EphemeralSender(clients).send,
-        toggle_observer=ObserverButton(factory.observers, clock, wakeups).toggle,
+        check_modal=CheckModal(check, clients, send_ephemeral),
+        event_buttons=EventButtons(factory.acknowledgements, factory.mutes, factory.notices, clock, wakeups),
+        acknowledge_drill=create_drill_service(factory, clock, wakeups, authorizer).acknowledge,
+        send_ephemeral=send_ephemeral,
+        observe_modal=ObserveModal(
+            create_observation_dialog(factory, factory.create_observation_reports(clock, wakeups), clock),
+            EventLookup(factory.notices, importer, clock),
+            clients,
+        ),
         requeue_channel=channel_updates.requeue_channel,
         move_channel=channel_updates.move_channel,
     )

@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from bot import __version__
-from bot.cli import backfill, catalogue, demo, doctor, keys, notices, replay, runner, service, transfer
+from bot.cli import (
+    backfill,
+    catalogue,
+    demo,
+    doctor,
+    keys,
+    notices,
+    people,
+    replay,
+    runner,
+    service,
+    transfer,
+)
 from bot.runtime import standard_streams
 
 app = typer.Typer(
@@ -34,6 +46,8 @@ app.command()(keys.rotate_keys)
 app.command()(service.migrate)
 app.command()(transfer.export)
 app.command("import")(transfer.import_)
+app.command()(people.audit)
+app.command()(people.forget_person)
 app.command()(notices.samples)
 app.add_typer(catalogue.app, name="catalogue")
 

@@ -14,7 +14,7 @@ from formatters.models import significance
 from formatters.models.notice import Notice, NoticeKey
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text
 
 

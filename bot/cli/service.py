@@ -120,8 +120,13 @@ def migrate(
             "The database is ready for gwevent 0.1.0; start nothing of this version before it. Closed were "
             f"deliveries: {closed.deliveries}, incidents: {closed.incidents}, webhook calls: {closed.calls}."
         )
+        if closed.escalations:
+            typer.echo(
+                f"Escalations stopped: {closed.escalations}. Nobody further is mentioned; an incident that "
+                "one of them opened at PagerDuty stays open there."
+            )
         if closed.rewritten:
-            typer.echo(f"Subscriptions written without criteria sets and grades: {closed.rewritten}.")
+            typer.echo(f"Subscriptions written without what 0.1.0 doesn't know: {closed.rewritten}.")
         if closed.left_out:
             typer.echo(f"gwevent 0.1.0 can't read, and won't serve: {', '.join(closed.left_out)}.")
 

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from bot.commands.errors import CommandError
 from bot.commands.event_lookup import NO_EVENT, EventLookup
-from bot.commands.position_query import parse_query
+from bot.commands.position_query import PositionQuery, parse_query
 from bot.runtime.typed_text import normalize_typed_text
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymaps.crossmatch import COSMOLOGY, crossmatch
@@ -38,12 +39,31 @@ class CheckCommand:
 
         Raises FilterSyntaxError with a sentence for the person, NoSuchEvent, StoreUnavailable.
         """
-        text = normalize_typed_text(text)
-        # In a thread: a redshift imports a module that takes a second to load.
-        query = await asyncio.to_thread(parse_query, text, await self._events.find_nonstandard_ids(text))
+        query = await self._parse(text)
         superevent = await self._events.get_named(query.superevent_id)
         if superevent is None:
             return helping.error_message(NO_EVENT)
+        return await self._compare(superevent, query)
+
+    async def answer_about(self, superevent_id: str, text: str) -> Message:
+        """Compare the positions with the maps of this event.
+
+        Raises FilterSyntaxError also if the text names another event; NoSuchEvent, StoreUnavailable.
+        """
+        query = await self._parse(text)
+        if query.superevent_id not in (None, superevent_id):
+            raise CommandError(
+                f"Here positions are compared with {superevent_id} only: leave {query.superevent_id} out, or "
+                "type /gwevent check with its id."
+            )
+        return await self._compare(await self._events.get(superevent_id), query)
+
+    async def _parse(self, text: str) -> PositionQuery:
+        text = normalize_typed_text(text)
+        # In a thread: a redshift imports a module that takes a second to load.
+        return await asyncio.to_thread(parse_query, text, await self._events.find_nonstandard_ids(text))
+
+    async def _compare(self, superevent: Superevent, query: PositionQuery) -> Message:
         several = len(query.targets) > 1
         maps = await (self._newest_map if several else self._all_maps)(superevent, query.targets)
         return position_check.message(

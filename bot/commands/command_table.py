@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 
-from bot.commands.candidates import CandidatesCommand
-from bot.commands.check import CheckCommand
+from bot.commands.command_handlers import CommandHandlers as CommandHandlers
 from bot.commands.command_types import Command, CommandAnswer, Handler, always, never
 from bot.commands.context import CommandContext
-from bot.commands.criteria import CriteriaCommands
 from bot.commands.errors import CommandError
-from bot.commands.event_details import EventDetailsCommand
-from bot.commands.galaxies import GalaxiesCommand
-from bot.commands.plan import PlanCommand
 from bot.commands.plural_words import about_named_event as about_named_event
 from bot.commands.plural_words import expand_plural as expand_plural
-from bot.commands.search import SearchCommands
-from bot.commands.sites import SiteCommands
-from bot.commands.status import StatusCommand
-from bot.commands.subscriptions import SubscriptionCommands
-from bot.commands.understanding import LATER_COMMANDS, unexplained_words
-from bot.commands.visible import VisibleCommand
+from bot.commands.plural_words import has_note as has_note
+from bot.commands.understanding import unexplained_words
 from bot.filters.vocabulary import is_filter_word
-from formatters.answers import conversation
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
 
 SUBSCRIPTIONS_NEED_CHANNEL = "Subscriptions belong to a channel: type this in Slack."
 SITES_NEED_CHANNEL = "Sites belong to a channel: type this in Slack."
 CRITERIA_NEED_WORKSPACE = "Criteria of one's own belong to a workspace: type this in Slack."
-
-
-@dataclass(frozen=True, slots=True)
-class CommandHandlers:
-    """The commands' handlers, by subject."""
-
-    candidates: CandidatesCommand
-    check: CheckCommand
-    criteria: CriteriaCommands
-    event_details: EventDetailsCommand
-    galaxies: GalaxiesCommand
-    plan: PlanCommand
-    search: SearchCommands
-    sites: SiteCommands
-    status: StatusCommand
-    subscriptions: SubscriptionCommands
-    visible: VisibleCommand
 
 
 def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
@@ -124,12 +96,39 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             is_listed=False,
         ),
         Command(
+            "observe",
+            None,
+            ("obs", "observing", "observes", "observation", "observations", "observed"),
+            event_handler=handlers.observe.list,
+            is_multiline=True,
+            may_change=True,
+        ),
+        # Everybody of the channel may report, as with the button, so nothing is authorized.
+        Command(
+            "observe change",
+            None,
+            event_handler=handlers.observe.report,
+            is_multiline=True,
+            may_change=True,
+            is_listed=False,
+        ),
+        Command(
+            "coverage",
+            None,
+            ("covered", "cover"),
+            event_handler=handlers.coverage.answer,
+            is_shareable=True,
+        ),
+        Command(
             "plan",
             None,
             ("plans", "pointings", "pointing"),
             event_handler=handlers.plan.answer,
             is_shareable=True,
         ),
+        # Everybody of the channel may, as with the menu below its messages, so nothing is authorized.
+        Command("mute", None, event_handler=handlers.mute.mute, may_change=True),
+        Command("unmute", None, event_handler=handlers.mute.unmute, may_change=True, is_listed=False),
         subscription_command(
             "subscribe", subscriptions.subscribe, ("sub",), is_mutating=True, offers_modal=True
         ),
@@ -138,6 +137,7 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
         subscription_command("edit", subscriptions.edit, is_mutating=True, is_listed=False),
         subscription_command("pause", subscriptions.pause, is_mutating=True, is_listed=False),
         subscription_command("resume", subscriptions.resume, is_mutating=True, is_listed=False),
+        subscription_command("drill", handlers.drill, ("drills",), is_mutating=True, is_listed=False),
         subscription_command("dialog", subscriptions.modal_button, ("form",), is_listed=False),
         Command("test", _backtest(handlers), is_shareable=True, is_listed=False),
         Command(
@@ -235,8 +235,6 @@ async def _help(arguments: str, context: CommandContext | None) -> CommandAnswer
         if found is not None:
             return CommandAnswer(found)
     for word in (word.casefold() for word in words):
-        if word in LATER_COMMANDS:
-            return CommandAnswer(conversation.later_command(word))
         filters = helping.page_for("filters") if is_filter_word(word) else None
         if filters is not None:
             return CommandAnswer(filters)

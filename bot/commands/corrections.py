@@ -14,6 +14,7 @@ _OWN_MEANING_WORDS = """
     east text next least fine mind line lost past fast most mass date late later north south sky cite evening
     eventually listen mars mad made make find found site
     plane planes plain plains plant plants planet planets planck clan pan span lan place places
+    quiet quite escalate
 """
 _OWN_MEANING = frozenset(_OWN_MEANING_WORDS.split())
 """Words that are like a command's word and are none."""

@@ -30,6 +30,9 @@ class DefaultEvent:
     superevent: Superevent
     introduction: str | None
     """A sentence that says which event was chosen; None in its own thread."""
+    is_doubtful: bool = False
+    """True if the channel's newest significant event may be meant as well: good for an answer, not for what
+    is stored."""
 
 
 class DefaultEventChooser:
@@ -74,6 +77,7 @@ class DefaultEventChooser:
                     chosen,
                     f"No event was named; {_name(chosen)} is this channel's newest."
                     f" Its newest significant one is {superevent.superevent_id}.",
+                    is_doubtful=True,
                 )
         if chosen is None:
             return None

@@ -23,7 +23,7 @@ from formatters.answers import help as helping
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import ImageRef
+from formatters.posts.channel_view import ImageRef
 
 ProvideImage = Callable[[str, Superevent, Notice], Awaitable[ImageRef]]
 """(team, event, notice) -> the image of the notice's sky map, uploaded to Slack. Raises ImageFailed."""

@@ -13,9 +13,9 @@ from bot.commands.context import CommandContext
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.errors import CommandError
 from bot.commands.event_lookup import EventLookup, NoSuchEvent, UnresolvedEvent
+from bot.commands.event_people import PeopleOfEvent
 from bot.commands.typed_events import TypedEvent, find_misspelled_id
 from bot.commands.understanding import Topic, unexplained_words
-from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.threads import ThreadRepository
 from bot.store.events.notices import NoticeRepository
 from formatters.answers import answer, conversation, event_comparison, event_facts
@@ -25,7 +25,7 @@ from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.notice import folded_id
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 
 PERMALINK_TIMEOUT_S = 2.0
 """For Slack's answer; the person waits for theirs, and the link is an extra."""
@@ -51,6 +51,8 @@ class Subject:
     """A sentence that says which event was chosen; None if one was named."""
     is_chosen: bool = False
     """True if nobody named the event."""
+    is_doubtful: bool = False
+    """True if nobody named it, and another one may be meant as well."""
 
 
 class EventQuestions:
@@ -62,7 +64,7 @@ class EventQuestions:
         notices: NoticeRepository,
         default_events: DefaultEventChooser,
         threads: ThreadRepository,
-        observers: ObserverRepository,
+        people: PeopleOfEvent,
         clock: Callable[[], datetime],
         get_permalink: GetPermalink | None = None,
     ) -> None:
@@ -71,7 +73,7 @@ class EventQuestions:
         self._notices = notices
         self._default_events = default_events
         self._threads = threads
-        self._observers = observers
+        self._people = people
         self._clock = clock
         self._get_permalink = get_permalink
 
@@ -109,7 +111,14 @@ class EventQuestions:
         if chosen is None:
             return Subject(None, None, arguments)
         name = chosen.superevent.superevent_id
-        return Subject(name, chosen.superevent, arguments, chosen.introduction, is_chosen=True)
+        return Subject(
+            name,
+            chosen.superevent,
+            arguments,
+            chosen.introduction,
+            is_chosen=True,
+            is_doubtful=chosen.is_doubtful,
+        )
 
     async def get(self, typed: TypedEvent) -> Superevent:
         """Return an event that somebody named. Raises NoSuchEvent, UnresolvedEvent, StoreUnavailable."""
@@ -126,9 +135,14 @@ class EventQuestions:
     async def answer_topic(
         self, superevent: Superevent, topic: Topic, words: str, context: CommandContext | None
     ) -> Message:
-        """Return what is asked about an event: a sentence and its card. Raises StoreUnavailable."""
-        if topic is Topic.OBSERVERS:
-            return await self._answer_observers(superevent, context)
+        """Return what is asked about an event: who has it, or a sentence and its card.
+
+        Raises CommandError without a channel, StoreUnavailable.
+        """
+        if topic is Topic.PEOPLE:
+            return await self._people.answer(superevent, context)
+        if topic is Topic.TAKING:
+            return await self._people.answer_to_taking(superevent, context)
         card = alert_card.alert_card(superevent, ChannelView(asked_at=self._clock()))
         sentence = event_facts.sentence(superevent, topic.value, self._clock())
         if topic is Topic.COMPARE:
@@ -141,20 +155,9 @@ class EventQuestions:
                 sentence = f"I don't understand “{shown}”; about an event I know {_ABOUT_EVENT}."
         return card if sentence is None else answer.with_introduction(sentence, card)
 
-    async def _answer_observers(self, superevent: Superevent, context: CommandContext | None) -> Message:
-        if context is None:
-            raise CommandError("Who observes is said in a channel: ask in Slack.")
-        thread = await self._threads.thread_of_event(*context.channel, superevent.superevent_id)
-        people: tuple[str, ...] = ()
-        if thread is not None:
-            people = (await self._observers.for_threads([thread.thread_id])).get(thread.thread_id, ())
-        return conversation.observers(superevent, people, has_thread=thread is not None)
-
-    def answer_without_event(self, topic: Topic, words: str) -> Message:
-        """Return the answer to a greeting, thanks, a question about runs, or a command of the future."""
+    def answer_without_event(self, topic: Topic) -> Message:
+        """Return the answer to a greeting, thanks, or a question about runs."""
         match topic:
-            case Topic.LATER:
-                return conversation.later_command(words)
             case Topic.GREETING:
                 return conversation.greeting()
             case Topic.THANKS:

@@ -23,7 +23,7 @@ from formatters.models.galaxy import RankedGalaxy, RankingProblem
 from formatters.models.notice import Notice
 from formatters.models.observing import ChannelSites, Site
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import ImageRef
+from formatters.posts.channel_view import ImageRef
 from formatters.skymap_image import Marks
 from formatters.skymap_image.galaxy_marks import marks_of
 

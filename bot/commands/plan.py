@@ -20,7 +20,8 @@ from formatters.answers import plan_export
 from formatters.blockkit.message import Message
 from formatters.models.event_plan import EventPlan
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import ImageRef, status_labels
+from formatters.posts.alert_card import status_labels
+from formatters.posts.channel_view import ImageRef
 from formatters.skymap_image import DrawnField, Marks
 
 PLAN_NEEDS_CHANNEL = "Telescopes belong to a channel: type this in Slack."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bot.commands.candidate_words import changes_candidates
 from bot.commands.galaxy_sentences import expand_galaxies
+from bot.commands.observe_words import expand_observe
+from bot.commands.observe_words import has_note as has_note
 from bot.commands.plan_words import PLAN_WORDS, exports_plan
 
 SUBSCRIPTION_VERBS = {
@@ -21,6 +23,7 @@ SUBSCRIPTION_VERBS = {
     "pause": "pause",
     "resume": "resume",
     "test": "test",
+    "drill": "drill",
     "form": "dialog",
     "dialog": "dialog",
 }
@@ -55,6 +58,12 @@ def expand_plural(word: str, arguments: str) -> tuple[str, str]:
         return "candidates", f"export {verb}"
     if (galaxies := expand_galaxies(word, arguments)) is not None:
         return galaxies
+    if (observe := expand_observe(word, arguments)) is not None:
+        return observe
+    if word in COVERAGE_WORDS and verb.casefold() == "help":
+        return "help", "coverage"
+    if word == "export" and COVERAGE_WORDS & set(arguments.casefold().split()):
+        return "coverage", f"export {_without(arguments, COVERAGE_WORDS)}"
     if word in PLAN_WORDS and verb.casefold() == "help":
         return "help", "plan"
     exported = exports_plan(word, arguments)
@@ -65,6 +74,7 @@ def expand_plural(word: str, arguments: str) -> tuple[str, str]:
     return word, arguments
 
 
+COVERAGE_WORDS = frozenset(("coverage", "covered"))
 CANDIDATE_WORDS = ("candidates", "candidate", "counterparts", "counterpart")
 CRITERIA_WORDS = ("criteria", "criterion")
 
@@ -90,3 +100,7 @@ def about_named_event(word: str, arguments: str) -> tuple[str, str]:
         return word, arguments
     expanded = expand_plural(word, arguments)
     return {"criteria": ("criteria show", ""), "criteria show": expanded}.get(expanded[0], (word, arguments))
+
+
+def _without(arguments: str, words: frozenset[str]) -> str:
+    return " ".join(word for word in arguments.split() if word.casefold() not in words)

@@ -91,9 +91,7 @@ def is_ruling(line: str) -> bool:
 
 def parse_table_row(table: Table, line: str) -> ParsedRow | None:
     """Parse a row by its header; None where its columns aren't the header's. Raises InvalidPosition."""
-    cells = _cells(line, table.delimiter)
-    if table.delimiter == " ":
-        cells = _with_joined_names(cells)
+    cells = split_row(table, line)
     if len(cells) != len(table.names):
         return None
     values = {kind: cells[at] for kind, at in table.columns.items()}
@@ -128,6 +126,12 @@ def parse_table_row(table: Table, line: str) -> ParsedRow | None:
         name=values.get("name", values.get("id", "")),
     )
     return ParsedRow(target, unused)
+
+
+def split_row(table: Table, line: str) -> Sequence[str]:
+    """Return the cells of a row in the order of the columns; a line that is no row has another number."""
+    cells = _cells(line, table.delimiter)
+    return _with_joined_names(cells) if table.delimiter == " " else cells
 
 
 def _with_joined_names(words: Sequence[str]) -> list[str]:

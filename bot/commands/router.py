@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from bot.commands.command_table import (
     about_named_event,
     command_table,
     expand_plural,
+    has_note,
 )
 from bot.commands.command_types import Command, CommandAnswer
 from bot.commands.context import CommandContext
@@ -32,6 +33,7 @@ from bot.commands.understanding import (
     Reading,
     Topic,
     clean_question,
+    is_question,
     read_question,
     unexplained_words,
     without_fillers,
@@ -47,6 +49,16 @@ from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
 from formatters.views import subscription_modal
 
+ACTING_COMMANDS: Mapping[str, Reading | None] = {
+    "observe change": Reading(command="observe"),
+    "mute": Reading(topic=Topic.PEOPLE),
+    "unmute": Reading(topic=Topic.PEOPLE),
+    "drill": None,
+}
+"""Commands that act at once, each with what says how things stand instead; None if nothing does."""
+QUESTION_CHANGES_NOTHING = (
+    "Nothing was changed, since that was a question; to do it, type it without the question mark."
+)
 MAX_SITE_WORDS = 12
 """Words of a question that may be names of sites alone."""
 _BLANKS = re.compile(r" {2,}")
@@ -107,7 +119,9 @@ class CommandRouter:
                 f"A question has at most {MAX_QUESTION_LENGTH:,} characters, and this one has {len(asked):,}."
             )
         try:
-            found = await self._answer_or_refuse(clean_question(asked), context)
+            found = await self._answer_or_refuse(
+                clean_question(asked), context, is_question=is_question(asked)
+            )
         except StoreUnavailable:
             return store_unavailable()
         if shared and context is not None:
@@ -135,9 +149,23 @@ class CommandRouter:
             word in self._commands_by_word and self._commands_by_word[word].is_multiline for word in words
         )
 
-    async def _answer_or_refuse(self, asked: str, context: CommandContext | None) -> _Answer:
+    async def _answer_or_refuse(
+        self, asked: str, context: CommandContext | None, *, is_question: bool
+    ) -> _Answer:
         """Return the answer, or the sentence that says why there is none. Raises StoreUnavailable."""
         reading, typed = self._read(asked, find_typed_events(asked))
+        if (
+            is_question
+            and reading.command is not None
+            and reading.command in ACTING_COMMANDS
+            and not (reading.command == "observe change" and has_note(reading.arguments))
+        ):
+            # "ZTF done?" asks, and nothing is stored, muted or begun because of a question.
+            standing = ACTING_COMMANDS[reading.command]
+            if standing is None:
+                return _Answer(helping.error_message(QUESTION_CHANGES_NOTHING))
+            found = await self._answer_reading(standing, typed, asked, context)
+            return replace(found, message=answer.with_introduction(QUESTION_CHANGES_NOTHING, found.message))
         found = await self._answer_reading(reading, typed, asked, context)
         if reading.corrected is None:
             return found
@@ -254,6 +282,10 @@ class CommandRouter:
         if command.event_handler is not None:
             if subject.superevent is None:
                 return _Answer(helping.error_message(NO_EVENT))
+            if subject.is_doubtful and command.name in ACTING_COMMANDS:
+                # A report about the wrong event would be counted there.
+                refusal = f"{subject.introduction} Nothing was changed: say which one, by its id."
+                return _Answer(helping.error_message(refusal))
             message = await command.event_handler(subject.superevent, arguments, context)
         else:
             assert command.handler is not None
@@ -275,7 +307,7 @@ class CommandRouter:
                 return await self._answer_nonstandard(*named, context)
             return await self._not_understood(reading, asked, context)
         if reading.topic in ABOUT_NO_EVENT:
-            return _Answer(self._events.answer_without_event(reading.topic, reading.arguments))
+            return _Answer(self._events.answer_without_event(reading.topic))
         if reading.topic is Topic.COMPARE and len(typed) > 1:
             superevents = [await self._events.get(event) for event in typed]
             return _Answer(self._events.compare(superevents), is_shareable=True)

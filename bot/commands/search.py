@@ -24,7 +24,6 @@ from formatters.blockkit.message import Message
 from formatters.models.filter import Compare, FarCompare, conditions, map_queries
 from formatters.models.subscription import Criteria
 from formatters.posts import alert_card
-from formatters.posts.alert_card import ChannelView
 from formatters.text import quantities
 
 MAX_MAP_QUERIES = 50
@@ -91,7 +90,7 @@ class SearchCommands:
             return await self._no_latest(question, result)
         attributes = result.matches[0]
         (superevent,) = await self._event_search.superevents([attributes.superevent_id])
-        message = alert_card.alert_card(superevent, ChannelView(asked_at=self._clock()))
+        message = alert_card.alert_card(superevent, alert_card.ChannelView(asked_at=self._clock()))
         introduction = ""
         if _has_far_condition(question.criteria) and attributes.far_is_joint:
             far = quantities.rate(attributes.far)
@@ -129,7 +128,7 @@ class SearchCommands:
             mocks = await self._find_matches(only_mocks, limit=1)
             if mocks.matches and not result.left_out:
                 (mock,) = await self._event_search.superevents([mocks.matches[0].superevent_id])
-                card = alert_card.alert_card(mock, ChannelView(asked_at=self._clock()))
+                card = alert_card.alert_card(mock, alert_card.ChannelView(asked_at=self._clock()))
                 introduction = f"{wanted} was received yet; this is the newest mock."
                 return CommandAnswer(answer.with_introduction(introduction, card), mock.superevent_id)
         return CommandAnswer(helping.error_message(sentence))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot import __version__
 from bot.sources.base import SourceStatus
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.events.notices import NoticeRepository
+from bot.store.events.treasure_map import TreasureMapRepository
 from bot.store.operations.incidents import IncidentRepository
 from bot.store.outbox.statistics import OutboxStatistics
 from formatters.answers import status
@@ -18,24 +20,36 @@ from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusRepositories:
+    """The repositories that the command reads."""
+
+    notices: NoticeRepository
+    subscriptions: SubscriptionRepository
+    outbox_statistics: OutboxStatistics
+    incidents: IncidentRepository
+    treasure_map: TreasureMapRepository
+
+
 class StatusCommand:
     """Answers `status`."""
 
     def __init__(
         self,
-        notices: NoticeRepository,
-        subscriptions: SubscriptionRepository,
-        outbox_statistics: OutboxStatistics,
-        incidents: IncidentRepository,
+        repositories: StatusRepositories,
         source_statuses: Callable[[], list[SourceStatus]],
         clock: Callable[[], datetime],
+        find_problem: Callable[[], Awaitable[str | None]],
     ) -> None:
-        self._notices = notices
-        self._subscriptions = subscriptions
-        self._outbox_statistics = outbox_statistics
-        self._incidents = incidents
+        """`find_problem` returns a sentence about what people asked for and will not get; None without."""
+        self._notices = repositories.notices
+        self._subscriptions = repositories.subscriptions
+        self._outbox_statistics = repositories.outbox_statistics
+        self._incidents = repositories.incidents
+        self._treasure_map = repositories.treasure_map
         self._source_statuses = source_statuses
         self._clock = clock
+        self._find_problem = find_problem
         self._started_monotonic = time.monotonic()
 
     async def answer(self, arguments: str) -> Message:
@@ -56,6 +70,8 @@ class StatusCommand:
                 quarantined=counts.quarantined,
                 subscriptions=await self._subscriptions.count(),
                 incidents=tuple(await self._incidents.open_incidents()),
+                problem=await self._find_problem(),
+                treasure_map=await self._treasure_map.state() if self._treasure_map.is_read else None,
             ),
             self._clock(),
         )

@@ -18,15 +18,15 @@ from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.context import CommandContext
 from bot.criteria.presets import BUILT_IN
 from bot.criteria.resolution import check_references, resolve_grades
-from bot.filters import SiteNameResolver, parse_criteria
+from bot.filters import FilterSyntaxError, SiteNameResolver, parse_criteria
 from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.satisfiability import find_contradiction
 from bot.runtime.wakeups import Wakeups
+from bot.setting_types.escalation_webhook import EscalationWebhookPolicy
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.channels.criteria_sets import CriteriaSetRepository
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
-from formatters.models.channel_change import ChannelChange
 from formatters.models.criteria_set import CriteriaSet
 from formatters.models.subscription import Criteria, Subscription
 
@@ -172,6 +172,7 @@ class SubscriptionService:
         clock: Callable[[], datetime],
         sites: ChannelSiteResolvers,
         criteria_sets: CriteriaSetRepository,
+        escalation_webhook: EscalationWebhookPolicy,
     ) -> None:
         self._subscriptions = subscriptions
         self._authorizer = authorizer
@@ -179,6 +180,7 @@ class SubscriptionService:
         self._clock = clock
         self._sites = sites
         self._criteria_sets = criteria_sets
+        self._escalation_webhook = escalation_webhook
 
     async def parse_criteria(self, context: CommandContext, text: str) -> Criteria:
         """Parse the criteria of a subscription in this channel. Raises FilterSyntaxError."""
@@ -188,10 +190,16 @@ class SubscriptionService:
         """Return the parser of criteria in this channel, which raises FilterSyntaxError.
 
         In it `visible from` takes the channel's own sites too, if `text`, which is to be parsed, names one.
-        Criteria sets and grades that are named must be there; the criteria get the definitions of grades.
+        Criteria sets and grades that are named must be there; the criteria get the definitions of grades. The
+        operators' webhook is taken as a step where they let this workspace call it.
         """
         sites = await self._sites.for_text(context, text)
-        return partial(_parse_with_sets, sites, await self._criteria_sets.sets_by_slug(context.team_id))
+        sets = await self._criteria_sets.sets_by_slug(context.team_id)
+        return partial(_parse_with_sets, sites, sets, self._escalation_webhook.refusal(context.team_id))
+
+    def may_call_webhook(self, team_id: str) -> bool:
+        """Return whether an escalation of this workspace may call the operators' webhook."""
+        return self._escalation_webhook.allows(team_id)
 
     async def choosable_sets(self, team_id: str) -> Sequence[CriteriaSet]:
         """Return the criteria sets that a subscription may choose, in less than a second.
@@ -309,10 +317,6 @@ class SubscriptionService:
         found = next((s for s in await self.for_channel(context) if s.number == number), None)
         return await self._not_found(context, number) if found is None else found
 
-    async def history(self, context: CommandContext, page: int) -> tuple[list[ChannelChange], int]:
-        """Return a page of the changes in the channel, the newest first, and the number of all changes."""
-        return await self._subscriptions.history(*context.channel, page)
-
     async def _set_paused(
         self, context: CommandContext, number: int, *, resume: bool
     ) -> tuple[Subscription, bool] | NotFound:
@@ -340,9 +344,14 @@ class SubscriptionService:
         return ChangeAuthor(author.user_id, self._clock())
 
 
-def _parse_with_sets(sites: SiteNameResolver, sets: Mapping[str, CriteriaSet], text: str) -> Criteria:
+def _parse_with_sets(
+    sites: SiteNameResolver, sets: Mapping[str, CriteriaSet], webhook_refusal: str | None, text: str
+) -> Criteria:
     """Parse criteria, and give them the definitions of grades. Raises FilterSyntaxError."""
     criteria = parse_criteria(text, sites)
+    steps = () if criteria.notify is None else criteria.notify.escalation
+    if webhook_refusal is not None and any(step.webhook for step in steps):
+        raise FilterSyntaxError(f"{webhook_refusal} Let the last step mention a person or a group.")
     check_references(criteria, sets)
     return resolve_grades(criteria, sets)
 

@@ -11,6 +11,7 @@ from bot.commands.subscription_answers import answer_for
 from bot.commands.subscription_service import SubscriptionService
 from bot.filters import parse_criteria
 from bot.filters.criteria_parser import split_insistence
+from bot.store.channels.channel_history import ChannelHistory
 from formatters.answers import subscription_choices, subscription_history, subscription_messages
 from formatters.blockkit.message import Message
 from formatters.models.subscription import NUMBER_WITH_FINGERPRINT, Criteria, fingerprint
@@ -29,8 +30,9 @@ class SubscriptionCommands:
     All methods raise FilterSyntaxError with a sentence for the person, PermissionDenied, StoreUnavailable.
     """
 
-    def __init__(self, service: SubscriptionService) -> None:
+    def __init__(self, service: SubscriptionService, history: ChannelHistory) -> None:
         self._service = service
+        self._channel_history = history
 
     async def subscribe(self, arguments: str, context: CommandContext) -> Message:
         """Answer `subscribe [CBC|Burst|all] [filter] … [anyway]`; without arguments, with the choices."""
@@ -113,7 +115,7 @@ class SubscriptionCommands:
         if match is None or match[1] == "0":
             raise CommandError('After "subscriptions history" comes a page: 1, 2, 3 …, or nothing.')
         number = int(match[1] or 1)
-        changes, total = await self._service.history(context, number)
+        changes, total = await self._channel_history.page(*context.channel, number)
         return subscription_history.subscription_history(changes, number, total)
 
 
@@ -133,12 +135,13 @@ def selects(criteria: Criteria, other: Criteria) -> bool:
     """Return whether `unsubscribe` with these criteria means a subscription with the other ones.
 
     A bare group means every subscription of that group ("Burst" means "Burst lowsig" too). Criteria with more
-    in them mean the same ones with any mentions.
+    in them mean the same ones with any mentions, and with any quiet events.
     """
     if criteria == Criteria(group=criteria.group):
         return other.group == criteria.group
     # By their words, since stored conditions on grades have a definition, and typed ones none.
-    return criteria.canonical in (other.canonical, replace(other, notify=None).canonical)
+    others = (other, replace(other, notify=None), replace(other, notify=None, quiet=None))
+    return criteria.canonical in [one.canonical for one in others]
 
 
 def _parse_single_number(command: str, arguments: str) -> int:

@@ -14,12 +14,18 @@ from enum import StrEnum
 
 from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
+from bot.commands.coverage_words import asks_for_coverage
+from bot.commands.drill_sentences import read_drill_sentence
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
+from bot.commands.observe_sentences import read_observe_sentence
+from bot.commands.people_questions import asks_who_has_it, asks_who_observes, wants_to_take
 from bot.commands.plan_sentences import read_plan_sentence
 from bot.commands.position_sentences import has_position, position_words
 from bot.commands.question_cleaning import TRAILING_MARKS
 from bot.commands.question_cleaning import clean_question as clean_question
+from bot.commands.question_cleaning import is_question as is_question
+from bot.commands.stopping_sentences import nearest_to_stopping, read_muting
 
 
 class Topic(StrEnum):
@@ -36,17 +42,15 @@ class Topic(StrEnum):
     COINCIDENCE = "coincidence"
     TIME = "time"
     DETECTORS = "detectors"
+    PEOPLE = "people"
+    TAKING = "taking"
     COMPARE = "compare"
-    OBSERVERS = "observers"
-    LATER = "later"
     GREETING = "greeting"
     THANKS = "thanks"
     RUNS = "runs"
 
 
-LATER_COMMANDS = frozenset({"observe", "coverage", "mute"})
-"""Words of commands that gwevent doesn't have yet: it says so and names what comes nearest."""
-ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS, Topic.LATER})
+ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS})
 """Topics that need no event."""
 
 
@@ -172,9 +176,6 @@ _ABOUT_EVENT: tuple[tuple[Topic, re.Pattern[str]], ...] = (
     (Topic.DETECTORS, words_pattern("detectors? instruments? ifos? interferometers? pipelines? search")),
 )
 """What a sentence about an event asks, by its words; the first that fits."""
-_OBSERVERS = re.compile(
-    r"\bwho(?:'s|s| is| are| else| all)?\b.*\b(?:observ\w+|follow\w*|looking|on it|pointing)\b|\bobservers\b"
-)
 _COMPARE = words_pattern("compared? comparison vs versus difference differ diff")
 _VISIBLE = words_pattern(
     "sees? observed? observable observability visible visibility rises? rising sets? up point reach"
@@ -223,14 +224,14 @@ def read_question(
         if event_count == 0:
             return Reading(command="help")
         return Reading(topic=Topic.CARD if event_count == 1 else Topic.COMPARE)
-    if first in LATER_COMMANDS and (len(words) <= 3 or event_count):
-        return Reading(topic=Topic.LATER, arguments=first)
     if _PERIOD_AFTER_LAST.match(text) and "events" in commands:
         return Reading(command="events", arguments=text)
     if first in commands and not _is_sentence(first, words, event_count):
         return Reading(command=first, arguments=text[len(words[0]) :].strip())
     sentence = _POLITE_HEAD.sub("", " ".join(words)).rstrip(TRAILING_MARKS)
     folded = sentence.casefold()
+    if (muting := read_muting(folded)) is not None and muting[0] in commands:
+        return Reading(command=muting[0], arguments=muting[1])
     if len(words) <= MAX_SENTENCE_WORDS:
         found = _read_sentence(sentence, folded, event_count, commands)
         if found is not None:
@@ -257,6 +258,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(topic=Topic.THANKS)
     if _OWN_STATE.search(plain) and not event_count:
         return Reading(command="status")
+    if not event_count and (drill := read_drill_sentence(plain)) is not None:
+        return Reading(nearest=drill)
     if re.search(r"\bsubscri(?:bed|ptions?)\b", plain) and not event_count:
         return Reading(command="subscriptions")
     if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
@@ -267,10 +270,16 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="help", arguments=" ".join(unexplained_words(plain.replace("help", ""))))
     if event_count > 1:
         return Reading(topic=Topic.COMPARE)
+    if "observe" in commands and (report := read_observe_sentence(sentence)) is not None:
+        return Reading(command="observe", arguments=report)
     if has_position(sentence):
         return Reading(command="check", arguments=position_words(sentence))
-    if _OBSERVERS.search(plain):
-        return Reading(topic=Topic.OBSERVERS)
+    if wants_to_take(plain):
+        return Reading(topic=Topic.TAKING)
+    if asks_who_has_it(plain):
+        return Reading(topic=Topic.PEOPLE)
+    if "observe" in commands and asks_who_observes(plain):
+        return Reading(command="observe")
     if event_count == 0 and _RUNS.search(plain) and (_RUNS_CONTEXT.search(plain)) and not _names_class(plain):
         return Reading(topic=Topic.RUNS)
     if _COMPARE.search(plain) and event_count:
@@ -283,11 +292,14 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="galaxies", arguments=asked)
     if "plan" in commands and (plan := read_plan_sentence(sentence)) is not None:
         return Reading(command="plan", arguments=plan)
+    if "coverage" in commands and asks_for_coverage(plain):
+        return Reading(command="coverage")
     if (command := _inner_command(plain, event_count, commands)) is not None:
         return command
     if event_count and _ABOUT_EVENT[0][1].search(plain):
         return Reading(topic=Topic.COINCIDENCE, arguments=plain)
-    if _VISIBLE.search(plain) and (event_count or not _names_class(plain)):
+    is_stopping = not event_count and nearest_to_stopping(plain) is not None
+    if _VISIBLE.search(plain) and not is_stopping and (event_count or not _names_class(plain)):
         rest = [
             word for word in sentence.split() if word.casefold().strip(TRAILING_MARKS) not in _VISIBLE_FILLERS
         ]
@@ -347,14 +359,12 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify|criteria|candidates|galaxies|plan)\b"
-)
-_STOPPING = re.compile(
-    r"^(?:stop|undo|cancel|remove|delete|snooze|silence|quiet|unmute|be quiet|shut up)\b|\bstop this\b"
+    r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan|observe|coverage"
+    r"|mute|unmute)\b"
 )
 _DETAILS = (
     *("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles"),
-    *("candidates", "galaxies", "plan"),
+    *("candidates", "galaxies", "plan", "coverage"),
 )
 """Commands about an event to which a misspelled word of a sentence with an id is corrected."""
 
@@ -421,8 +431,10 @@ def _read_unknown(
     near = near_words(first, sorted(commands))
     if _SUBSCRIBING.search(" ".join(words).casefold()):
         return Reading(nearest="subscribe")
-    if not event_count and _STOPPING.search(" ".join(words).casefold()):
-        return Reading(nearest="unsubscribe")
+    if first == "quiet" or (first == "be" and words[1:2] == ["quiet"]):
+        return Reading(nearest="help quiet")
+    if not event_count and (stopping := nearest_to_stopping(" ".join(words).casefold())) is not None:
+        return Reading(nearest=stopping)
     if near and near[0] in safe_commands and len(first) > 3:
         return Reading(command=near[0], arguments=" ".join(words[1:]), corrected=words[0])
     if near or event_count:

@@ -16,6 +16,8 @@ def parse_operator_criteria(words: str) -> Criteria:
     criteria = parse_criteria(words)
     if criteria.notify is not None:
         raise FilterSyntaxError('"notify" mentions nobody here: leave it out.')
+    if criteria.quiet is not None:
+        raise FilterSyntaxError('"quiet" quiets nothing here: leave it out.')
     if criteria.criteria_sets:
         raise FilterSyntaxError('"criteria" shows nothing here: ask by "grade", as in grade rubin-2026.')
     check_references(criteria, BUILT_IN)

@@ -48,6 +48,7 @@ _NO_SLUGS = frozenset(
     (
         *("add", "show", "edit", "remove", "list", "help", "anyway", "latest", "events"),
         *("criteria", "grade", "grades", "set", "sets", "none"),
+        *("quiet", "escalate", "escalation", "webhook"),
     )
 )
 """Words of commands, which couldn't be told from a set's name."""

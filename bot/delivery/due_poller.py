@@ -15,7 +15,7 @@ POLL_S = 1.0
 FALLBACK_POLL_S = 10.0
 """Seconds after which a worker looks by itself although this poller runs."""
 
-_EVERYTHING_DUE = DueWork(deliveries=True, images=True, deferred_routing=True)
+_EVERYTHING_DUE = DueWork(deliveries=True, images=True, deferred_routing=True, escalations=True)
 
 
 class DuePoller:
@@ -44,3 +44,5 @@ class DuePoller:
             self._wakeups.images.set()
         if due.deferred_routing:
             self._wakeups.deferred_routing.set()
+        if due.escalations:
+            self._wakeups.escalations.set()

@@ -1,7 +1,7 @@
 """Render a thread's Follow-up reply from what is stored about its event and from the newest sky map.
 
-The list of messages comes first: what fails beside it (levels, candidates, nearby alerts, galaxies) is logged
-and left out. Replies that are equal for many channels are rendered once.
+The list of messages comes first: what fails beside it (levels, candidates, nearby alerts, galaxies, coverage)
+is logged and left out. Replies that are equal for many channels are rendered once.
 """
 
 from __future__ import annotations
@@ -10,20 +10,22 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import structlog
 
 from bot.delivery.batch_loader import BatchLoader
 from bot.delivery.event_states import CACHE_SIZE, EventStates
+from bot.delivery.follow_up_services import FollowUpServices
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.runtime.single_flight import SingleFlight
-from bot.skymap_service.position_levels import EventMap, PositionLevels
+from bot.skymap_service.position_levels import EventMap
 from bot.store.database import StoreUnavailable
 from bot.store.events.related_messages import MessageVersions
 from bot.store.outbox.models import Delivery
-from formatters.models.counterpart import Counterpart, RegionChange
+from formatters.models.counterpart import Counterpart
+from formatters.models.coverage import CoverageSummary
 from formatters.models.follow_up import (
     CheckedPosition,
     FollowUp,
@@ -55,61 +57,28 @@ MAX_IN_VOLUME = 300
 
 T = TypeVar("T")
 _GalaxiesKey = tuple[NoticeKey, str, datetime, int] | None
+_CoverageKey = tuple[NoticeKey, float, float, tuple[int, int, int], datetime | None] | None
 _Key = tuple[
     tuple[NoticeKey, ...],
     tuple[Stream, ...],
     MessageVersions,
     tuple[NearbyCoincidence, ...] | None,
     _GalaxiesKey,
+    _CoverageKey,
 ]
 
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What a reply shows beside messages and candidates."""
+
+    nearby: tuple[NearbyCoincidence, ...] | None
+    """None after a failure: there may be some."""
+    galaxies: VolumeGalaxies | None
+    coverage: CoverageSummary | None
+
+
 log = structlog.get_logger(__name__)
-
-
-class Candidates(Protocol):
-    """The counterpart candidates of events (`bot.skymap_service.counterparts`)."""
-
-    async def candidates(
-        self, superevent: Superevent, team_id: str, channel_id: str
-    ) -> tuple[Counterpart, ...]:
-        """Return all candidates, with those that the channel added and what it decided."""
-        ...
-
-    async def common_candidates(self, superevent: Superevent) -> tuple[Counterpart, ...]:
-        """Return the candidates that every channel sees."""
-        ...
-
-    async def region_change(
-        self, superevent: Superevent, candidates: Sequence[Counterpart]
-    ) -> RegionChange | None:
-        """Return which of them the newest map moved into or out of its 90 % region; None if it moved none."""
-        ...
-
-
-class Nearby(Protocol):
-    """The alerts near an event (`bot.skymap_service.nearby_coincidences`)."""
-
-    async def for_event(self, superevent: Superevent) -> tuple[NearbyCoincidence, ...]:
-        """Return the alerts within the window of an event that overlap its 99 % region."""
-        ...
-
-
-class Galaxies(Protocol):
-    """The galaxies in the volumes of events (`bot.skymap_service.galaxy_ranking`)."""
-
-    async def volume_galaxies(self, superevent: Superevent) -> VolumeGalaxies | None:
-        """Return what is said of the galaxies of the newest map; None if there is nothing to say."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FollowUpServices:
-    """What a Follow-up reply shows beside the messages."""
-
-    levels: PositionLevels
-    candidates: Candidates
-    nearby: Nearby
-    galaxies: Galaxies
 
 
 class FollowUpRenderer:
@@ -163,18 +132,25 @@ class FollowUpRenderer:
         if Stream.NEARBY in streams:
             nearby = await self._nearby.get(_notice_keys(superevent), lambda: self._find_nearby(superevent))
         galaxies = await self._galaxies.get(_notice_keys(superevent), lambda: self._find_galaxies(superevent))
+        beside = _Beside(nearby, galaxies, await self._find_coverage(superevent, channel))
         if await self._has_own_candidates(channel, superevent):
             asked = self._services.candidates.candidates(superevent, *channel)
-            return await self._render(superevent, messages, nearby, galaxies, asked)
+            return await self._render(superevent, messages, beside, asked)
         # All versions, for messages of the streams that nobody subscribes to are among the candidates.
-        key = (_notice_keys(superevent), streams, versions, nearby, _galaxies_key(galaxies))
+        key = (
+            _notice_keys(superevent),
+            streams,
+            versions,
+            nearby,
+            _galaxies_key(galaxies),
+            _coverage_key(beside.coverage),
+        )
         return await self._replies.get(
             key,
             lambda: self._render(
                 superevent,
                 messages,
-                nearby,
-                galaxies,
+                beside,
                 self._services.candidates.common_candidates(superevent),
             ),
         )
@@ -201,6 +177,13 @@ class FollowUpRenderer:
     async def _find_galaxies(self, superevent: Superevent) -> VolumeGalaxies | None:
         return await _or_none(self._services.galaxies.volume_galaxies(superevent), "galaxies", superevent)
 
+    async def _find_coverage(
+        self, superevent: Superevent, channel: tuple[str, str]
+    ) -> CoverageSummary | None:
+        if superevent.is_retracted:
+            return None
+        return await _or_none(self._services.coverage.summary(superevent, *channel), "coverage", superevent)
+
     async def _has_own_candidates(self, channel: tuple[str, str], superevent: Superevent) -> bool:
         asked = self._counterparts.for_event(channel, superevent.superevent_id)
         own = await _or_none(asked, "candidates", superevent)
@@ -210,8 +193,7 @@ class FollowUpRenderer:
         self,
         superevent: Superevent,
         messages: tuple[StoredMessage, ...],
-        nearby: tuple[NearbyCoincidence, ...] | None,
-        galaxies: VolumeGalaxies | None,
+        beside: _Beside,
         candidates: Awaitable[tuple[Counterpart, ...]],
     ) -> RenderedMessage | None:
         known = await _or_none(candidates, "candidates", superevent)
@@ -226,10 +208,15 @@ class FollowUpRenderer:
         )
         checked = await _or_none(self._check(plain), "levels", superevent) or plain
         told = replace(
-            checked, candidates=known or (), region_change=moved, nearby=nearby or (), galaxies=galaxies
+            checked,
+            candidates=known or (),
+            region_change=moved,
+            nearby=beside.nearby or (),
+            galaxies=beside.galaxies,
+            coverage=beside.coverage,
         )
         rendered = _word(told, plain)
-        if rendered is None and (known is None or nearby is None):
+        if rendered is None and (known is None or beside.nearby is None):
             raise _Incomplete
         return rendered
 
@@ -331,3 +318,12 @@ def _galaxies_key(galaxies: VolumeGalaxies | None) -> _GalaxiesKey:
         return None
     catalogue = galaxies.ranking.catalogue
     return galaxies.map_notice.key, catalogue.slug, catalogue.imported_at, galaxies.ranking.total
+
+
+def _coverage_key(coverage: CoverageSummary | None) -> _CoverageKey:
+    """Return what tells coverage of one event apart."""
+    if coverage is None:
+        return None
+    one = coverage
+    counts = (one.instruments, one.reported_only, one.unmeasured)
+    return one.notice.key, one.done, one.planned, counts, one.as_of

@@ -14,7 +14,7 @@ from bot.store.events.notices import NoticeRepository
 from bot.store.outbox.images import IMAGE_PATH, ImageRepository
 from formatters.models.notice import Notice, NoticeKey, id_as_file_name
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import ImageRef
+from formatters.posts.channel_view import ImageRef
 from formatters.skymap_image import DrawnPicture, Marks
 
 MAX_REMEMBERED = 100

@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 
 class ImageWorker:
-    """Works on one image at a time: drawn once, uploaded once for each workspace."""
+    """Works on one image at a time: drawn once, uploaded once for each workspace or served to all."""
 
     def __init__(
         self,
@@ -111,6 +111,8 @@ class ImageWorker:
             if not await self._images.is_newest(job):
                 raise ImageFailed("A newer map took its place.")
             if self._serves_images:
+                if await self._images.share_stored_png(job, self._clock()):
+                    return
                 drawn = await self._drawer.draw_stored(job.notice_id, job.superevent_id)
                 await self._images.record_png(job, drawn.png, drawn.alt_text, self._clock())
                 return

@@ -20,6 +20,6 @@ class RenderedMessage:
     picture_since: datetime | None = None
     """The time at which the image was uploaded to Slack."""
     needs_follow_up_edit: bool = False
-    """Edit a root at once after it is posted, to bring what would have delayed the post."""
+    """Edit a root again, at once after a post and soon after an edit, to bring what would have delayed it."""
     without_picture: Message | None = None
     """The message without its image, for when Slack can't show that yet."""

@@ -7,10 +7,17 @@ shows what is known by then, and what was overtaken isn't posted at all.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
+from bot.delivery.announcement_renderer import AnnouncementRenderer
 from bot.delivery.channel_grades import ChannelGrades, Grading
+from bot.delivery.drill_renderer import DrillRenderer
+from bot.delivery.escalation_renderer import EscalationRenderer
 from bot.delivery.event_states import CACHE_SIZE, EventStates
-from bot.delivery.follow_up_renderer import FollowUpRenderer, FollowUpServices
+from bot.delivery.follow_up_renderer import FollowUpRenderer
+from bot.delivery.follow_up_services import FollowUpServices
+from bot.delivery.mute_renderer import MuteRenderer
+from bot.delivery.quiet_events import QuietEvents
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.delivery.root_renderer import RootRenderer
@@ -18,8 +25,7 @@ from bot.delivery.thread_renderer import GetPermalink, ThreadRenderer
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.observability import ObservabilityService
 from bot.store.outbox.models import Delivery, DeliveryKind
-from formatters.answers import subscription_messages
-from formatters.posts import circular_link, incident, subscription_change, unreadable_notice, welcome
+from formatters.posts import circular_link, incident, unreadable_notice
 
 
 class Renderer:
@@ -37,8 +43,21 @@ class Renderer:
         """`public_url` is the address at which the bot serves images itself, without a slash at its end."""
         event_states = EventStates(repositories.notices)
         grades = ChannelGrades(repositories.criteria_sets, grading)
-        self._roots = RootRenderer(repositories, event_states, observability, grades, public_url)
+        self._quiet_events = QuietEvents(repositories)
+        self._roots = RootRenderer(
+            repositories,
+            event_states,
+            observability,
+            grades,
+            self._quiet_events.is_quiet,
+            follow_ups.coverage,
+            public_url,
+        )
         self._threads = ThreadRenderer(repositories, event_states, grades, get_permalink)
+        self._announcements = AnnouncementRenderer(repositories)
+        self._drills = DrillRenderer(repositories.drills)
+        self._escalations = EscalationRenderer(repositories.escalations, event_states, grades, get_permalink)
+        self._mutes = MuteRenderer(repositories.mutes, event_states)
         self._follow_ups = FollowUpRenderer(repositories, event_states, follow_ups)
         self._repositories = repositories
         self._unreadable_notices: SingleFlight[tuple[DeliveryKind, int], RenderedMessage | None] = (
@@ -47,31 +66,42 @@ class Renderer:
 
     async def __call__(self, delivery: Delivery) -> RenderedMessage | None:
         """Return the message; None if there is nothing to post any more. Raises StoreUnavailable."""
+        if await self._mutes.is_held_back(delivery):
+            return None
         return await RENDERERS[delivery.kind](self, delivery)
 
     async def _render_root(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._roots.render(delivery)
 
     async def _render_reply(self, delivery: Delivery) -> RenderedMessage | None:
-        return await self._threads.render_reply(delivery)
+        rendered = await self._threads.render_reply(delivery)
+        if rendered is None or not rendered.broadcast:
+            return rendered
+        return replace(rendered, broadcast=not await self._quiet_events.is_reply_quiet(delivery))
 
     async def _render_mention(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._threads.render_mention(delivery)
 
+    async def _render_drill(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._drills.render_step(delivery)
+
+    async def _render_drill_end(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._drills.render_end(delivery)
+
+    async def _render_mute(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._mutes.render(delivery)
+
+    async def _render_escalation(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._escalations.render(delivery)
+
     async def _render_confirmation(self, delivery: Delivery) -> RenderedMessage | None:
-        subscription = await self._repositories.subscriptions.get(delivery.subject_id)
-        if subscription is None:
-            return None
-        return RenderedMessage(message=subscription_messages.confirmation(subscription))
+        return await self._announcements.confirmation(delivery)
 
     async def _render_change(self, delivery: Delivery) -> RenderedMessage | None:
-        changes = await self._repositories.subscriptions.changes_to_announce(delivery.id)
-        if changes is None:
-            return None
-        return RenderedMessage(message=subscription_change.subscription_change(*changes))
+        return await self._announcements.change(delivery)
 
-    async def _render_welcome(self, _: Delivery) -> RenderedMessage | None:
-        return RenderedMessage(message=welcome.message())
+    async def _render_welcome(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._announcements.welcome(delivery)
 
     async def _render_circular(self, delivery: Delivery) -> RenderedMessage | None:
         circular = await self._repositories.circulars.get(delivery.subject_id)
@@ -111,8 +141,7 @@ class Renderer:
         return RenderedMessage(message=incident.resolved(found) if is_resolved else incident.opened(found))
 
     async def _render_mention_refused(self, delivery: Delivery) -> RenderedMessage | None:
-        refused = await self._repositories.refused_mentions.for_refusal(delivery.subject_id)
-        return RenderedMessage(message=subscription_messages.mention_refused(refused)) if refused else None
+        return await self._announcements.mention_refused(delivery)
 
     async def _render_first_real_event(self, delivery: Delivery) -> RenderedMessage | None:
         key = await self._repositories.notices.notice_key(delivery.subject_id)
@@ -141,5 +170,9 @@ RENDERERS: Mapping[DeliveryKind, Callable[[Renderer, Delivery], Awaitable[Render
     DeliveryKind.INCIDENT_RESOLVED: Renderer._render_incident,
     DeliveryKind.MENTION_REFUSED: Renderer._render_mention_refused,
     DeliveryKind.FIRST_REAL_EVENT: Renderer._render_first_real_event,
+    DeliveryKind.MUTE: Renderer._render_mute,
+    DeliveryKind.ESCALATION: Renderer._render_escalation,
+    DeliveryKind.DRILL: Renderer._render_drill,
+    DeliveryKind.DRILL_END: Renderer._render_drill_end,
 }
 """The method that renders each kind. A test holds that every kind has one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,6 +15,7 @@ from bot.delivery.channel_grades import ChannelGrades, GradesAtOnce
 from bot.delivery.event_states import CACHE_SIZE, EventStates, render_or_fallback
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
+from bot.delivery.thread_people import InstrumentShares, ThreadPeople
 from bot.filters import mention_targets
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.observability import ObservabilityService
@@ -25,7 +27,7 @@ from formatters.models.notice import Notice, NoticeKey
 from formatters.models.observing import ChannelSites, Observability
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.posts.alert_card import ChannelView, ImageRef
+from formatters.posts.channel_view import ChannelView, ImageRef
 
 log = structlog.get_logger(__name__)
 
@@ -42,12 +44,18 @@ class RootRenderer:
         event_states: EventStates,
         observability: ObservabilityService,
         grades: ChannelGrades,
+        is_quiet: Callable[[Delivery, Superevent], Awaitable[bool]],
+        shares: InstrumentShares,
         public_url: str | None = None,
     ) -> None:
-        """`public_url` is the address at which the bot serves images itself, without a slash at its end."""
+        """`is_quiet` says whether an event is quiet in a delivery's channel (`QuietEvents`).
+
+        `public_url` is the address at which the bot serves images itself, without a slash at its end."""
         self._event_states = event_states
         self._observability_service = observability
         self._grades = grades
+        self._is_quiet = is_quiet
+        self._people = ThreadPeople(repositories, shares)
         self._public_url = public_url
         # A fan-out renders hundreds of roots at once; one query for each would cost more than the posts.
         self._load_observers = BatchLoader(repositories.observers.for_threads)
@@ -73,11 +81,18 @@ class RootRenderer:
         observability, is_missing = await self._get_observability(delivery, superevent)
         grades = await self._get_grades(delivery, superevent)
         is_missing |= grades.is_preliminary
+        found_people = await self._people.of_thread(delivery, superevent)
+        is_missing |= found_people.is_incomplete
+        mentions = await self._mention_targets(delivery, superevent)
         view = ChannelView(
             is_root=True,
             # Nobody can have pressed a button of a message that was never posted.
             observers=(await self._load_observers(delivery.thread_id) or ()) if was_seen else (),
-            mentions=await self._mention_targets(delivery, superevent),
+            # Who is woken reads why on the locked screen.
+            is_quiet=not mentions and await self._is_quiet(delivery, superevent),
+            # Also in the first post, whose mention asks somebody to take the event.
+            people=found_people.people,
+            mentions=mentions,
             observability=observability,
             grades=grades.outcomes,
         )

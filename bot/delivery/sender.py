@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -50,6 +50,9 @@ from bot.store.outbox.plan_writer import IMAGE_WAIT
 
 MAX_STARTS_PER_TURN = 10
 """Requests begun in one turn of the event loop; between two turns, what people ask is acknowledged."""
+
+INCOMPLETE_EDIT_PAUSE = timedelta(seconds=30)
+"""Time from an edit that couldn't wait for what is being computed to the edit that brings it."""
 
 log = structlog.get_logger(__name__)
 
@@ -174,12 +177,16 @@ class Sender:
                 # Somebody deleted the root; only news brings it back.
                 return DeadLettered(reason=failure.reason, root_deleted=delivery.subject_id != 0)
             raise
+        now = self._clock()
+        again = self._degraded_messages.restore_time(delivery, dropped, now)
+        if again is None and rendered.needs_follow_up_edit:
+            again = now + INCOMPLETE_EDIT_PAUSE
         return Delivered(
             ts=ts,
             revision=delivery.target_revision,
             # Also if this channel refused the image: other channels may show it.
             image_id=rendered.picture_id,
-            follow_up_edit_at=self._degraded_messages.restore_time(delivery, dropped, self._clock()),
+            follow_up_edit_at=again,
         )
 
     async def _edit_follow_up(

@@ -24,7 +24,7 @@ from formatters.models.criteria_set import CriteriaSet, GradeOutcome
 from formatters.models.notice import Category, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.text import grade_lines
 
 log = structlog.get_logger(__name__)
@@ -46,6 +46,7 @@ class ThreadRenderer:
     ) -> None:
         self._notices = repositories.notices
         self._mentions = repositories.mentions
+        self._event_people = repositories.event_people
         self._event_states = event_states
         self._grades = grades
         self._get_permalink = get_permalink
@@ -80,7 +81,7 @@ class ThreadRenderer:
             lambda: alert_update.alert_update(superevent, notice, overlap, before, after),
             lambda: alert_update.alert_update(superevent, notice, overlap),
         )
-        has_risen = _unless_it_fails(lambda: grade_lines.has_risen(before, after), False, superevent)
+        has_risen = unless_it_fails(lambda: grade_lines.has_risen(before, after), False, superevent)
         is_grade_news = superevent.category is Category.REAL and has_risen
         broadcast = is_grade_news or significance.should_broadcast(superevent, notice)
         return RenderedMessage(message=message, broadcast=broadcast)
@@ -134,12 +135,8 @@ class ThreadRenderer:
         if notice is None or superevent.is_retracted is not is_retraction:
             return None
         if is_retraction:
-            still_due = {
-                target
-                for criteria in planned.criteria_list
-                if criteria.notify is not None
-                for target in criteria.notify.targets
-            }
+            rules = [criteria.notify for criteria in planned.criteria_list if criteria.notify is not None]
+            still_due = {target for rule in rules for target in rule.all_targets}
         else:
             decided = DecidedGrades(superevent)
             still_due = {
@@ -154,15 +151,32 @@ class ThreadRenderer:
         # What is known by now: who is woken waits for no sky map.
         sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
         outcomes = self._grades.at_once(sets, superevent).outcomes
-        grade = _unless_it_fails(lambda: grade_lines.push_grade(outcomes), None, superevent)
+        grade = unless_it_fails(lambda: grade_lines.push_grade(outcomes), None, superevent)
+        is_waiting, is_muted = await self._waits_and_is_muted(delivery)
         root = await self._get_permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
 
         def render() -> Message:
             if is_retraction:
                 return mention.retraction_mention(superevent, targets, root)
-            return mention.mention_message(superevent, notice, targets, root, grade)
+            return mention.mention_message(
+                superevent,
+                notice,
+                targets,
+                root,
+                grade,
+                is_waiting=is_waiting,
+                is_muted=is_muted,
+            )
 
         return RenderedMessage(message=render_or_fallback(superevent, render))
+
+    async def _waits_and_is_muted(self, delivery: Delivery) -> tuple[bool, bool]:
+        """Return whether a thread waits for somebody to take its event, and whether that is muted there."""
+        if delivery.thread_id is None:
+            return False, False
+        found = await self._event_people.for_threads([delivery.thread_id])
+        people = found.get(delivery.thread_id)
+        return (False, False) if people is None else (people.is_waiting, people.mute is not None)
 
 
 def _came_before(one: Notice, notice: Notice) -> bool:
@@ -170,7 +184,7 @@ def _came_before(one: Notice, notice: Notice) -> bool:
     return one.received is None or (notice.received is not None and one.received < notice.received)
 
 
-def _unless_it_fails(get: Callable[[], T], otherwise: T, superevent: Superevent) -> T:
+def unless_it_fails(get: Callable[[], T], otherwise: T, superevent: Superevent) -> T:
     """Return what `get` returns; after a defect, what keeps neither the words nor a mention back."""
     try:
         return get()

@@ -18,8 +18,10 @@ from bot.app.application import Application
 from bot.app.factory import Factory, open_factory, utc_now
 from bot.demo.galaxies import write_demo_catalogue
 from bot.demo.kafka_broker import EmbeddedBroker, Publisher
+from bot.demo.night import CHANNEL, COLLEAGUE, NOTIFY, SampleAct, create_demo_acts
+from bot.demo.transcript import find_problems, is_card, print_channel, top_level_messages
+from bot.demo.treasure_map import TOKEN, DemoTreasureMap
 from bot.local_slack.app_manifest import GWEVENT, AppConfig
-from bot.local_slack.errors import Json
 from bot.local_slack.server import LocalSlack
 from bot.monitoring.rules import Thresholds
 from bot.observing.ephemeris import sun_and_moon
@@ -37,9 +39,8 @@ from bot.samples import (
 from bot.setting_types.catalogues import catalogue_folder
 from bot.settings import Settings, SettingsError
 from bot.sources.factory import create_sources
-from formatters.blockkit.message import Message
 from formatters.models.notice import Category, category_from_id
-from formatters.terminal import message_text
+from formatters.posts.event_buttons import ACKNOWLEDGE_ACTION
 from formatters.text import quantities
 
 TOPIC = "igwn.gwalert"
@@ -49,14 +50,15 @@ MAX_STORY_AGE = timedelta(hours=1)
 """The longest time before the present at which the story begins."""
 
 CHANNEL_CRITERIA = {
-    "gw-cbc": f"CBC streams circulars icecube criteria {DEMO_CRITERIA_SET} rubin-2026",
+    "gw-cbc": f"CBC streams circulars icecube criteria {DEMO_CRITERIA_SET} rubin-2026 {NOTIFY}",
     "gw-burst": "Burst streams nearby",
     "gw-mocks": f"all mock criteria {DEMO_CRITERIA_SET}",
 }
 """Channel name -> its subscription: significant real binaries, bursts, or everything including mocks.
 
 The messages of two of them say which grades the workspace's own criteria set and Rubin's strategy give. Two
-have a Follow-up reply: what names the binary neutron star, and the gamma-ray burst near the transient.
+have a Follow-up reply: what names the binary neutron star, and the gamma-ray burst near the transient. The
+first one mentions people, and others where nobody answers.
 """
 
 TELESCOPE = "La Palma fov 3.5deg circle exposure 3min overhead 1min"
@@ -101,7 +103,7 @@ class SimulatedClock:
         self._ahead = max(self._ahead, at - utc_now())
 
 
-Sample = SampleNotice | SampleMessage
+Sample = SampleNotice | SampleMessage | SampleAct
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +142,12 @@ async def serve(port: int) -> None:
 def _create_story(now: datetime) -> list[Sample]:
     """Return the notices and the messages about them in the order of publishing."""
     notices = create_demo_notices(now)
-    story: list[Sample] = [*notices, *create_demo_messages(notices)]
+    story: list[Sample] = [*notices, *create_demo_messages(notices), *create_demo_acts(notices)]
     return sorted(story, key=_time_of)
 
 
 def _time_of(sample: Sample) -> datetime:
-    if isinstance(sample, SampleMessage):
+    if isinstance(sample, SampleMessage | SampleAct):
         return sample.sent
     return datetime.fromisoformat(str(sample.record["time_created"]))
 
@@ -164,7 +166,10 @@ async def _play_slowly(environment: DemoEnvironment, publishers: Mapping[str, Pu
     """Publish the story with its pauses; then the bot's clock is right, so that its now is the reader's."""
     for sample in environment.story:
         await asyncio.sleep(sample.pause_s)
-        await _publish(environment, publishers, sample)
+        if isinstance(sample, SampleAct):
+            await _act(environment, sample)
+        else:
+            await _publish(environment, publishers, sample)
     # Before that, the last notice would seem to have been on its way for minutes.
     for publisher in publishers.values():
         await asyncio.to_thread(publisher.wait_until_read, GROUP, TIMEOUT_S)
@@ -181,8 +186,11 @@ async def play_once() -> None:
         story = environment.story
         with _publishers(environment.broker) as publishers:
             for sample in story:
-                topic = await _publish(environment, publishers, sample)
-                await asyncio.to_thread(publishers[topic].wait_until_read, GROUP, TIMEOUT_S)
+                if isinstance(sample, SampleAct):
+                    await _act(environment, sample)
+                else:
+                    topic = await _publish(environment, publishers, sample)
+                    await asyncio.to_thread(publishers[topic].wait_until_read, GROUP, TIMEOUT_S)
                 await _wait_until_delivered(environment)
         answer = await environment.local_slack.command(
             "/gwevent", "MS181101ab", channel=environment.channels["gw-mocks"]
@@ -190,19 +198,23 @@ async def play_once() -> None:
         await answer.wait_for_answer()
         problems = []
         for name, channel in environment.channels.items():
-            _print_channel(environment.local_slack, name, channel)
-            problems += _find_problems(environment.local_slack, name, channel, story)
+            print_channel(_out, environment.local_slack, name, channel)
+            criteria = CHANNEL_CRITERIA[name]
+            problems += find_problems(environment.local_slack, channel, name, criteria, story)
         if problems:
             raise DemoFailed(" ".join(problems))
-        _out.print(f"\n{len(story)} notices and messages published, all of them where they belong.")
+        published = [sample for sample in story if not isinstance(sample, SampleAct)]
+        _out.print(f"\n{len(published)} notices and messages published, all of them where they belong.")
 
 
 @asynccontextmanager
 async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
     story = _create_story(utc_now())
-    local_slack = LocalSlack(config=_app_config(story))
+    clock = SimulatedClock()
+    local_slack, treasure_map = LocalSlack(config=_app_config(story)), DemoTreasureMap(story, clock)
     try:
         await local_slack.start(port)
+        await treasure_map.start()
     except OSError:
         raise SettingsError(f"Port {port} is taken; choose another with --port.") from None
     try:
@@ -210,12 +222,11 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
         with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="gwevent-demo-") as folder:
             for topic in (TOPIC, *DEMO_MESSAGE_TOPICS):
                 broker.create_topic(topic)
-            settings = _settings(local_slack, broker, Path(folder))
+            settings = _settings(local_slack, broker, treasure_map, Path(folder))
             await asyncio.to_thread(write_demo_catalogue, catalogue_folder(settings), utc_now())
             sources = create_sources(settings)
             async with open_factory(settings) as factory:
                 factory.thresholds = THRESHOLDS
-                clock = SimulatedClock()
                 clock.set_time(utc_now() - MAX_STORY_AGE)
                 bot = Application(settings, factory, sources, clock)
                 stop = asyncio.Event()
@@ -229,18 +240,20 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
                     stop.set()
                     await running
     finally:
+        await treasure_map.stop()
         await local_slack.stop()
 
 
 def _app_config(story: Sequence[Sample]) -> AppConfig:
-    """Return the app with examples to type that the story gives: the event with candidates and galaxies, and
-    a plan for the one that is up at night.
+    """Return the app with examples to type that the story gives: the event with candidates, galaxies and
+    observations, and a plan for the one that is up at night.
     """
     named = next(
         s.superevent_id for s in story if isinstance(s, SampleMessage) and s.topic == CIRCULARS_TOPIC
     )
     first, *others = GWEVENT.examples
-    mine = (f"candidates {named}", f"galaxies {named}", f"plan {_event_at_night(story)}")
+    about_it = (f"{word} {named}" for word in ("candidates", "galaxies", "coverage"))
+    mine = (*about_it, f"plan {_event_at_night(story)}")
     return AppConfig(commands=(replace(GWEVENT, examples=(first, *mine, *others)),))
 
 
@@ -266,7 +279,9 @@ def _event_at_night(story: Sequence[Sample]) -> str:
     return max(angles, key=lambda name: angles[name])
 
 
-def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> Settings:
+def _settings(
+    local_slack: LocalSlack, broker: EmbeddedBroker, treasure_map: DemoTreasureMap, folder: Path
+) -> Settings:
     return Settings.model_validate(
         {
             "slack_bot_token": SecretStr(local_slack.bot_token),
@@ -278,6 +293,8 @@ def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> 
             "kafka_auth": "off",
             "hopskotch_topics": ",".join(DEMO_MESSAGE_TOPICS),
             "gracedb_url": None,
+            "treasuremap_token": SecretStr(TOKEN),
+            "treasuremap_url": treasure_map.url,
             "mock_pictures": True,
         }
     )
@@ -295,7 +312,34 @@ async def _command(environment: DemoEnvironment, channel: str, words: str) -> No
     await done.wait_for_answer(timeout=TIMEOUT_S)
 
 
-async def _publish(environment: DemoEnvironment, publishers: Mapping[str, Publisher], sample: Sample) -> str:
+async def _act(environment: DemoEnvironment, act: SampleAct) -> None:
+    """Let a person of the story do something, or time pass until whoever is next is mentioned."""
+    local_slack, channel = environment.local_slack, environment.channels[CHANNEL]
+    seen = len(local_slack.messages(channel))
+    environment.clock.advance_to(act.sent)
+    who = local_slack.colleague if act.user == COLLEAGUE else local_slack.user
+    if act.user is None:
+        await _wait_for(
+            lambda: len(local_slack.messages(channel)) > seen, f"whoever is next is mentioned ({act.name})"
+        )
+    elif act.words is not None:
+        answers = len(local_slack.ephemerals(channel))
+        await local_slack.command("/gwevent", act.words, channel=channel, user=who)
+        # One with a picture doesn't come by the response_url.
+        await _wait_for(lambda: len(local_slack.ephemerals(channel)) > answers, f"{act.name} is answered")
+    else:
+        card = next(
+            message
+            for message in top_level_messages(local_slack, channel)
+            if is_card(message) and act.superevent_id in message["text"]
+        )
+        await local_slack.press(channel, card["ts"], ACKNOWLEDGE_ACTION, act.superevent_id, user=who)
+    _out.print(f"{act.name}: {act.superevent_id}")
+
+
+async def _publish(
+    environment: DemoEnvironment, publishers: Mapping[str, Publisher], sample: SampleNotice | SampleMessage
+) -> str:
     """Publish a sample at its time in the story, and return its topic."""
     environment.clock.advance_to(_time_of(sample))
     if isinstance(sample, SampleMessage):
@@ -309,11 +353,21 @@ async def _publish(environment: DemoEnvironment, publishers: Mapping[str, Publis
 
 
 async def _wait_until_delivered(environment: DemoEnvironment) -> None:
+    """Wait until nothing is due; edits that wait on purpose, for what comes next, may still do so."""
     deadline = asyncio.get_running_loop().time() + TIMEOUT_S
-    while (counts := await environment.factory.outbox_statistics.counts()).waiting:
+    statistics, at_once = environment.factory.outbox_statistics, timedelta(0)
+    while (found := await statistics.count_overdue(environment.clock(), at_once, at_once))[0]:
         if asyncio.get_running_loop().time() > deadline:
-            raise DemoFailed(f"{counts.waiting} deliveries still wait after {TIMEOUT_S:.0f} s.")
+            raise DemoFailed(f"{found[0]} deliveries still wait after {TIMEOUT_S:.0f} s.")
         await asyncio.sleep(0.1)
+
+
+async def _wait_for(true: Callable[[], bool], what: str) -> None:
+    deadline = asyncio.get_running_loop().time() + TIMEOUT_S
+    while not true():
+        if asyncio.get_running_loop().time() > deadline:
+            raise DemoFailed(f"It took more than {TIMEOUT_S:.0f} s until {what}.")
+        await asyncio.sleep(0.02)
 
 
 async def _wait_until(true: Callable[[], bool], running: asyncio.Task[None], what: str) -> None:
@@ -325,66 +379,3 @@ async def _wait_until(true: Callable[[], bool], running: asyncio.Task[None], wha
         if asyncio.get_running_loop().time() > deadline:
             raise DemoFailed(f"It took more than {TIMEOUT_S:.0f} s until {what}.")
         await asyncio.sleep(0.02)
-
-
-def _print_channel(local_slack: LocalSlack, name: str, channel: str) -> None:
-    _out.rule(f"#{name}")
-    for message in _roots(local_slack, channel):
-        _out.print(message_text.render(_to_message(message)), markup=False)
-        for reply in local_slack.messages(channel, thread_ts=message["ts"]):
-            if reply["ts"] != message["ts"]:
-                _out.print()
-                text = message_text.render(_to_message(reply))
-                _out.print("\n".join(f"    │ {line}" for line in text.splitlines()), markup=False)
-        _out.print()
-    for ephemeral in local_slack.ephemerals(channel):
-        _out.print("[dim]only visible to who asked:[/dim]")
-        _out.print(message_text.render(_to_message(ephemeral)), markup=False)
-        _out.print()
-
-
-def _roots(local_slack: LocalSlack, channel: str) -> list[Json]:
-    return [m for m in local_slack.messages(channel) if m.get("thread_ts") in (None, m["ts"])]
-
-
-def _to_message(message: Json) -> Message:
-    return Message(message["text"], tuple(message.get("blocks") or ()))
-
-
-def _find_problems(local_slack: LocalSlack, name: str, channel: str, story: Sequence[Sample]) -> list[str]:
-    """Compare a channel's messages with those expected from the story's records; return the differences."""
-    samples = [sample for sample in story if isinstance(sample, SampleNotice)]
-    messages = [sample for sample in story if isinstance(sample, SampleMessage)]
-    roots: dict[str, list[Json]] = {}
-    for message in _roots(local_slack, channel):
-        found = [s for s in {s.record["superevent_id"] for s in samples} if s in message["text"]]
-        if found:
-            roots.setdefault(found[0], []).append(message)
-    problems = []
-    for superevent_id in {sample.record["superevent_id"] for sample in samples}:
-        records = [s.record for s in samples if s.record["superevent_id"] == superevent_id]
-        wanted = _is_expected(name, superevent_id, records[0]["event"])
-        held = roots.get(superevent_id, [])
-        if len(held) != int(wanted):
-            problems.append(f"#{name} has {len(held)} messages of {superevent_id}, not {int(wanted)}.")
-            continue
-        if wanted:
-            replies = len(local_slack.messages(channel, thread_ts=held[0]["ts"])) - 1
-            # What names the event stands in one reply.
-            follow_ups = "streams" in CHANNEL_CRITERIA[name].split() and any(
-                message.superevent_id == superevent_id for message in messages
-            )
-            expected = len(records) - 1 + int(follow_ups)
-            if replies != expected:
-                problems.append(f"#{name} has {replies} replies to {superevent_id}, not {expected}.")
-    return problems
-
-
-def _is_expected(name: str, superevent_id: str, event: Json) -> bool:
-    if not event["significant"]:
-        return False
-    if name == "gw-mocks":
-        return True
-    return category_from_id(superevent_id) is Category.REAL and CHANNEL_CRITERIA[name].startswith(
-        event["group"]
-    )

@@ -14,10 +14,10 @@ import structlog
 from bot.app.deployment import LOCAL_ENV_FILE, setting_problems
 from bot.app.factory import open_factory
 from bot.doctor.gcn import check_gcn
-from bot.doctor.host import check_host, nearest_folder
+from bot.doctor.host import check_host, check_webhook_steps, nearest_folder
 from bot.doctor.kafka import check_kafka
+from bot.doctor.other_servers import check_other_servers
 from bot.doctor.slack_remedies import remedy
-from bot.gracedb.client import USER_AGENT
 from bot.runtime.http_proxy import proxy_for
 from bot.settings import Settings, SettingsError
 from bot.slack.client import SlackClient
@@ -35,7 +35,6 @@ from formatters.terminal.findings import Finding, Level
 MAX_CLOCK_OFFSET_S = 30.0
 MAX_LISTED = 5
 BROKER_TIMEOUT_S = 15.0
-GRACEDB_TIMEOUT_S = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -47,13 +46,14 @@ async def run_checks(settings: Settings, env_file: Path | None = LOCAL_ENV_FILE)
     except InvalidDatabaseUrl:
         # `_check_database` reports it, with advice.
         around = []
-    database, slack, broker, gracedb = await asyncio.gather(
+    database, slack, broker, servers = await asyncio.gather(
         _check_database(settings),
         _check_slack(settings),
         asyncio.to_thread(_check_sources, settings),
-        _check_gracedb(settings),
+        check_other_servers(settings),
     )
-    return [*_check_setting_names(env_file), *around, *database, *slack, *broker, *gracedb]
+    findings = [*around, *database, *slack, *broker, *servers]
+    return [*_check_setting_names(env_file), *findings]
 
 
 def _check_setting_names(env_file: Path | None) -> list[Finding]:
@@ -86,29 +86,6 @@ def _check_sources(settings: Settings) -> list[Finding]:
     return findings
 
 
-async def _check_gracedb(settings: Settings) -> list[Finding]:
-    """Check that GraceDB answers; without it only events that were never received can't be looked up."""
-    name = "GraceDB"
-    if settings.gracedb_url is None:
-        return []
-    timeout = aiohttp.ClientTimeout(total=GRACEDB_TIMEOUT_S)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": USER_AGENT}) as session,
-            session.get(settings.gracedb_url, proxy=proxy_for(settings.gracedb_url)) as answer,
-        ):
-            wrong = None if answer.status < 400 else f"HTTP {answer.status}"
-    except (aiohttp.ClientError, TimeoutError) as error:
-        wrong = type(error).__name__
-    if wrong is None:
-        return [Finding(name, Level.OK, f"answers at {settings.gracedb_url}.")]
-    found = (
-        f"GraceDB doesn't answer at {settings.gracedb_url} ({wrong}): events of the past can't be looked up."
-    )
-    todo = "Check the network and GWEVENT_GRACEDB_URL, or set it to off."
-    return [Finding(name, Level.WARN, found, todo)]
-
-
 async def _check_database(settings: Settings) -> list[Finding]:
     try:
         behind = await _check_schema(settings)
@@ -119,6 +96,7 @@ async def _check_database(settings: Settings) -> list[Finding]:
             subscriptions = await factory.subscriptions.count()
             away = await factory.channel_moves.list_unreachable_channels()
             incomplete = await factory.criteria_sets.list_missing()
+            steps = await check_webhook_steps(factory.escalation_reports, settings)
             running = not factory.database.acquire_instance_lock() or await factory.leases.has_other_workers()
     except (StoreUnavailable, InvalidDatabaseUrl) as error:
         todo = "Set GWEVENT_DATABASE_URL to a place that can be written, or free some space there."
@@ -153,6 +131,7 @@ async def _check_database(settings: Settings) -> list[Finding]:
             " subscription."
         )
         findings.append(Finding(name="Criteria", level=Level.WARN, result=found, advice=todo))
+    findings += steps
     if counts.quarantined:
         found = f"{counts.quarantined} payloads couldn't be handled and are kept."
         todo = "Run gwevent replay --quarantine after an upgrade."

@@ -17,21 +17,27 @@ import aiohttp
 
 from bot.app.instruments import read_instruments
 from bot.app.secret_files import mode_readable_by_others
+from bot.commands.webhook_steps import WebhookSteps
 from bot.criteria.operator_criteria import parse_operator_criteria
 from bot.doctor.catalogue import check_catalogue
 from bot.filters import find_contradiction
 from bot.observing.instruments import InvalidInstruments
 from bot.runtime.http_proxy import proxy_for
+from bot.setting_types.escalation_webhook import OFF, escalation_webhook_policy
 from bot.settings import Settings
+from bot.store.channels.escalation_reports import EscalationReports
 from bot.store.database import Database
 from formatters.terminal.findings import Finding, Level
 from formatters.text.quantities import pluralize
+from formatters.webhook.payload import WebhookFormat
 
 WARN_BELOW_BYTES = 1_000_000_000
 """Bytes: more than a week of mock notices takes."""
 FAIL_BELOW_BYTES = 100_000_000
 """Bytes: a day of mock notices."""
 TIMEOUT_S = 10.0
+_NTFY_TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
+"""binwiederhier/ntfy, docs/api/openapi.yaml."""
 DISKLESS_LOCAL_TYPES = frozenset({"tmpfs", "ramfs", "overlay", "aufs", "zfs", "ubifs", "rootfs"})
 """Local file systems that the kernel lists as having no disk (`nodev`)."""
 
@@ -187,15 +193,42 @@ async def check_http_port(settings: Settings) -> list[Finding]:
 async def check_webhook(settings: Settings) -> list[Finding]:
     """Check that the webhook's host is reachable; a call of the webhook would page someone."""
     if settings.webhook_url is None:
-        if settings.webhook_filter is None:
-            return []
+        without = [
+            name
+            for name, is_set in (
+                ("GWEVENT_WEBHOOK_FILTER", settings.webhook_filter is not None),
+                ("GWEVENT_ESCALATION_WEBHOOK", settings.escalation_webhook not in ("", OFF)),
+            )
+            if is_set
+        ]
         todo = "Set GWEVENT_WEBHOOK_URL too."
-        return [Finding("Webhook", Level.WARN, "GWEVENT_WEBHOOK_FILTER is set, and no address.", todo)]
+        return [Finding("Webhook", Level.WARN, f"{name} is set, and no address.", todo) for name in without]
     words = settings.webhook_filter
-    called = "for the bot's incidents" + (f" and for {words}" if words else "")
+    policy = escalation_webhook_policy(settings)
+    by = "" if policy.teams == () else ", and as the last step of escalations"
+    by += f" of {', '.join(policy.teams)}" if policy.teams else ""
+    called = f"for the bot's incidents{f', for {words}' if words else ''}{by}"
     url = settings.webhook_url.get_secret_value()
     found = await _check_secret_host("Webhook", url, f"it is called {called}", "GWEVENT_WEBHOOK_URL")
-    return [found, *check_webhook_filter(words)]
+    return [found, *_check_ntfy_topic(settings.webhook_format, url), *check_webhook_filter(words)]
+
+
+def _check_ntfy_topic(form: WebhookFormat, url: str) -> list[Finding]:
+    """Check the topic, which is a secret: ntfy answers 404 to others, and nobody is told."""
+    topic = urlsplit(url).path.rstrip("/").rpartition("/")[2]
+    if form is not WebhookFormat.NTFY or _NTFY_TOPIC.fullmatch(topic):
+        return []
+    todo = "End GWEVENT_WEBHOOK_URL with 1 to 64 letters, digits, - or _, as in https://ntfy.sh/topic."
+    return [Finding("Webhook", Level.FAIL, "ntfy takes no topic like that of its address.", todo)]
+
+
+async def check_webhook_steps(reports: EscalationReports, settings: Settings) -> list[Finding]:
+    """Check that subscriptions with the webhook as a step have it called. Raises StoreUnavailable."""
+    problem = await WebhookSteps(reports, escalation_webhook_policy(settings)).problem()
+    if problem is None:
+        return []
+    todo = "Set GWEVENT_WEBHOOK_URL, and GWEVENT_ESCALATION_WEBHOOK to their workspaces."
+    return [Finding("Escalations", Level.WARN, f"{problem}.", todo)]
 
 
 async def check_heartbeat(settings: Settings) -> list[Finding]:

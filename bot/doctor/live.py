@@ -1,4 +1,4 @@
-"""`gwevent doctor --live`: do once, for real, what the bot does with Slack, the broker and GraceDB.
+"""`gwevent doctor --live`: do once, for real, what the bot does with Slack, the broker and other servers.
 
 What is posted is deleted again, and nothing is acknowledged to the broker.
 """
@@ -15,6 +15,7 @@ from bot import __version__
 from bot.doctor.live_report import LiveReport
 from bot.doctor.live_slack import try_slack
 from bot.doctor.live_sources import try_gracedb, try_sources
+from bot.doctor.treasure_map import try_treasure_map
 from bot.settings import Settings
 from formatters.terminal.findings import Level
 
@@ -30,4 +31,5 @@ async def run_live_checks(settings: Settings, channel: str) -> LiveReport:
     await try_slack(settings, channel, report)
     await asyncio.to_thread(try_sources, settings, report)
     await try_gracedb(settings, report)
+    await try_treasure_map(settings, report)
     return report

@@ -10,6 +10,8 @@ from bot.filters.tokens import FilterSyntaxError, Token
 from bot.filters.vocabulary import OPS
 
 WORD = "criteria"
+QUIET = "quiet"
+"""The word of the language that a set of an earlier version may be called (`quiet_words`)."""
 
 
 def split_off_sets(
@@ -68,4 +70,5 @@ def _names_set(tokens: Sequence[Token], at: int, *, is_canonical: bool) -> bool:
     if at >= len(tokens) or not tokens[at].is_word:
         return False
     is_compared = at + 1 < len(tokens) and tokens[at + 1].text in OPS
-    return is_canonical or not (is_compared or is_language_word(tokens[at].text))
+    word = tokens[at].text
+    return is_canonical or not (is_compared or is_language_word(word) or word.casefold() == QUIET)

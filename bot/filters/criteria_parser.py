@@ -8,10 +8,20 @@ from dataclasses import replace
 from functools import lru_cache
 
 from bot.filters.chosen_sets import split_off_sets
+from bot.filters.escalation_words import (
+    EXAMPLE,
+    begins_escalation,
+    find_escalation_hint,
+    is_like_escalate,
+    parse_steps,
+    split_off_escalation,
+)
 from bot.filters.limits import CACHE_SIZE, MAX_LENGTH, MAX_TARGETS
 from bot.filters.map_conditions import SiteNameResolver
 from bot.filters.parser import parse_tokens
-from bot.filters.scope_words import split_scope
+from bot.filters.quiet_words import WORD as QUIET
+from bot.filters.quiet_words import split_off_quiet
+from bot.filters.scope_words import is_name, split_scope
 from bot.filters.stream_words import WORDS as STREAM_WORDS
 from bot.filters.stream_words import in_order, split_off_streams
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
@@ -36,10 +46,11 @@ _BROADCAST = {"@here": "<!here>", "<!here>": "<!here>", "@channel": "<!channel>"
 
 
 def parse_criteria(words: str, sites: SiteNameResolver | None = None) -> Criteria:
-    """Parse "[CBC|Burst|all] [filter] [mock] … [streams NAME…] [criteria SET…] [notify TARGET… [if FILTER]]".
+    """Parse "[CBC|Burst|all] [filter] [mock] … [streams NAME…] [quiet CONDITION] [criteria SET…] [notify …]".
 
-    Switches and criteria sets may stand anywhere before `notify`, outside of "or", "not" and parentheses;
-    case is ignored. A target is @here, @channel, or a person or group as Slack writes them ("<@U…|name>",
+    The mention rule is "notify TARGET… [if FILTER] [escalate TIME TARGET… … [TIME webhook]]". Switches and
+    criteria sets may stand anywhere before `notify`, outside of "or", "not" and parentheses; case is ignored.
+    A target is @here, @channel, or a person or group as Slack writes them ("<@U…|name>",
     "<!subteam^S…|@group>"). `if NS` alone means that an electromagnetic counterpart may be expected, see
     `MentionRule`. `sites` resolves the names of `visible from`; without it every name is accepted. Raises
     FilterSyntaxError for anything else.
@@ -58,10 +69,20 @@ def _parse_normalized(words: str, sites: SiteNameResolver | None, *, is_canonica
     at = next(
         (n for n, word in enumerate(all_words) if _normalized(word.strip(",")) == "notify"), len(all_words)
     )
-    sets, tokens = split_off_sets(tokenize(" ".join(all_words[:at])), is_canonical=is_canonical)
+    before = all_words[:at]
+    if at < len(all_words) and before and before[-1].casefold().strip(",") == "and":
+        before.pop()  # "CBC and notify @here"
+    sets, tokens = split_off_sets(tokenize(" ".join(before)), is_canonical=is_canonical)
     streams, tokens = split_off_streams(tokens)
+    quiet, tokens = split_off_quiet(tokens, sites)
+    _refuse_stray_escalation(tokens)
     criteria = _parse_switches_and_filter(tokens, sites)
-    criteria = replace(criteria, criteria_sets=sets, streams=in_order({*streams, *criteria.streams}))
+    criteria = replace(
+        criteria,
+        criteria_sets=sets,
+        streams=in_order({*streams, *criteria.streams}),
+        quiet=quiet,
+    )
     if at < len(all_words):
         criteria = replace(
             criteria, notify=_parse_mention_rule(" ".join(all_words[at + 1 :]), criteria, sites)
@@ -69,6 +90,12 @@ def _parse_normalized(words: str, sites: SiteNameResolver | None, *, is_canonica
     if len(criteria.canonical) > MAX_LENGTH:
         raise FilterSyntaxError(f"That is too long: written out it has more than {MAX_LENGTH:,} characters.")
     return criteria
+
+
+def _refuse_stray_escalation(tokens: Sequence[Token]) -> None:
+    """Refuse steps without anybody who is mentioned first. Raises FilterSyntaxError."""
+    if any(begins_escalation(token.text) and not is_name(tokens, at) for at, token in enumerate(tokens)):
+        raise FilterSyntaxError(f'"escalate" needs somebody to mention first: notify @first {EXAMPLE}.')
 
 
 def split_insistence(words: str) -> tuple[str, bool]:
@@ -129,7 +156,7 @@ def split_off_group(found: Filter | None, everything: bool) -> tuple[str, Filter
 
 
 def _parse_mention_rule(text: str, criteria: Criteria, sites: SiteNameResolver | None) -> MentionRule:
-    words = text.split()
+    words, steps = split_off_escalation(text.split())
     at = next((n for n, word in enumerate(words) if word.casefold() == "if"), len(words))
     targets: list[str] = []
     switches: set[str] = set()
@@ -137,7 +164,7 @@ def _parse_mention_rule(text: str, criteria: Criteria, sites: SiteNameResolver |
         folded = _normalized(word)
         if folded in NOTIFY_SWITCHES:
             switches.add(NOTIFY_SWITCHES[folded])
-        elif folded in SWITCHES or folded in _GROUPS or folded in STREAM_WORDS:
+        elif folded in SWITCHES or folded in _GROUPS or folded in STREAM_WORDS or folded == QUIET:
             raise FilterSyntaxError(f'{_quoted(word)} is nobody to mention: write it before "notify".')
         else:
             targets.append(_parse_target(word))
@@ -158,6 +185,7 @@ def _parse_mention_rule(text: str, criteria: Criteria, sites: SiteNameResolver |
         test="test" in switches,
         only_ns=only_ns,
         condition=condition,
+        escalation=() if steps is None else parse_steps(steps, _parse_target),
     )
 
 
@@ -170,9 +198,11 @@ def _parse_mention_condition(
     tokens = tokenize(" ".join(words))
     if not tokens:
         raise FilterSyntaxError('"if" needs a condition after it: if NS, or any filter.')
-    for token in tokens:
+    for at, token in enumerate(tokens):
         if _normalized(token.text) in NOTIFY_SWITCHES:
             raise FilterSyntaxError(f'{token.quoted} belongs before "if".')
+        if is_like_escalate(token.text) and not is_name(tokens, at):
+            raise FilterSyntaxError(f'{token.quoted} is no condition; did you mean "escalate"?')
     return False, parse_tokens(tokens, sites)
 
 
@@ -182,6 +212,9 @@ def _parse_target(word: str) -> str:
         return broadcast
     if _MENTION.fullmatch(word):
         return word
+    hint = find_escalation_hint(word)
+    if hint is not None:
+        raise FilterSyntaxError(hint)
     if word.startswith("@"):
         raise FilterSyntaxError(
             f"Slack didn't say who {_quoted(word)} is: pick the name from its list while typing."

@@ -9,14 +9,17 @@ from functools import reduce
 from operator import and_, or_
 
 from bot.filters.criteria_parser import split_insistence
+from bot.filters.escalation_words import parse_minutes
 from bot.filters.tokens import FilterSyntaxError
 from bot.runtime.typed_text import normalize_typed_text
+from formatters.models.escalation import EscalationStep
 from formatters.models.filter import Compare, External, FarCompare, FieldIn, Filter, Op
 from formatters.models.related_message import THREAD_STREAMS
 from formatters.models.subscription import Criteria, MentionRule
 from formatters.views.subscription_form import (
     CLASSES,
     PROBABILITIES,
+    QUIET_EVENTS,
     SubscriptionForm,
     is_number,
     percent_to_probability,
@@ -66,6 +69,8 @@ def _with_normalized_texts(form: SubscriptionForm) -> SubscriptionForm:
         far=normalize_typed_text(form.far).strip(),
         distance=normalize_typed_text(form.distance).strip(),
         area90=normalize_typed_text(form.area90).strip(),
+        next_after=normalize_typed_text(form.next_after).strip(),
+        webhook_after=normalize_typed_text(form.webhook_after).strip(),
         # The form asks a second time about what can never hold, so "anyway" says nothing more here.
         words=split_insistence(normalize_typed_text(form.words))[0].strip(),
     )
@@ -141,8 +146,17 @@ def _combine(
         streams=tuple(s for s in THREAD_STREAMS if s in form.switches or s in typed.streams),
         criteria_sets=tuple(dict.fromkeys((*form.criteria_sets, *typed.criteria_sets))),
         filter=reduce(and_, every) if every else None,
+        quiet=_quiet(form, typed, errors),
         notify=_mention_rule(form, typed, errors),
     )
+
+
+def _quiet(form: SubscriptionForm, typed: Criteria, errors: dict[str, str]) -> Filter | None:
+    if not form.quiet:
+        return typed.quiet
+    if typed.quiet not in (None, QUIET_EVENTS):
+        errors["words"] = "Quiet BBH is chosen above: take the tick away, or leave out quiet here."
+    return QUIET_EVENTS
 
 
 def _mention_rule(form: SubscriptionForm, typed: Criteria, errors: dict[str, str]) -> MentionRule | None:
@@ -150,6 +164,13 @@ def _mention_rule(form: SubscriptionForm, typed: Criteria, errors: dict[str, str
     if not targets:
         if form.when:
             errors["when"] = "Whom? Choose somebody to mention above."
+        for name in ("next_after", "next_people", "webhook_after"):
+            if getattr(form, name):
+                errors[name] = (
+                    "Who is mentioned first? Choose somebody above."
+                    if typed.notify is None
+                    else "Whom to mention is written in words: write there who is next, too."
+                )
         return typed.notify
     if typed.notify is not None:
         errors["words"] = "Whom to mention is chosen above already: leave out notify here."
@@ -161,4 +182,30 @@ def _mention_rule(form: SubscriptionForm, typed: Criteria, errors: dict[str, str
         mock="mock" in form.when,
         test="test" in form.when,
         only_ns="only_ns" in form.when,
+        escalation=_steps(form, errors),
     )
+
+
+def _steps(form: SubscriptionForm, errors: dict[str, str]) -> tuple[EscalationStep, ...]:
+    """Return the steps of the escalation; add what is wrong to `errors`."""
+    people = tuple(f"<@{person}>" for person in form.next_people)
+    if people and not form.next_after:
+        errors["next_after"] = "After how many minutes? A number, like 5."
+    if form.next_after and not people:
+        errors["next_people"] = "Whom? Choose who is mentioned next."
+    steps: list[EscalationStep] = []
+    for name, text, targets in (
+        ("next_after", form.next_after, people),
+        ("webhook_after", form.webhook_after, ()),
+    ):
+        if not text:
+            continue
+        try:
+            after = parse_minutes(text)
+        except FilterSyntaxError as error:
+            errors[name] = str(error)
+            continue
+        if steps and after <= steps[-1].after:
+            errors[name] = f"Later than {form.next_after}: all times count from the first mention."
+        steps.append(EscalationStep(after=after, targets=targets, webhook=name == "webhook_after"))
+    return tuple(steps)

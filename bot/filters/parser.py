@@ -60,7 +60,15 @@ from formatters.models.filter import (
 )
 from formatters.models.quantity import QUANTITIES
 
-__all__ = ["SiteNameResolver", "parse_filter", "parse_tokens", "unknown_word_error"]
+__all__ = ["SiteNameResolver", "parse_condition", "parse_filter", "parse_tokens", "unknown_word_error"]
+
+
+_OF_SUBSCRIPTIONS = {
+    "quiet": "it stands by itself in a subscription, as in CBC quiet BBH",
+    "escalate": 'it stands after "notify" of a subscription, as in notify @here escalate 5min @second',
+    "notify": "it stands at the end of a subscription, as in CBC notify @here",
+}
+"""What belongs to a subscription, but not to its filter, and where."""
 
 
 def parse_filter(text: str, sites: SiteNameResolver | None = None) -> Filter:
@@ -87,9 +95,23 @@ def parse_tokens(tokens: Sequence[Token], sites: SiteNameResolver | None = None)
     return found
 
 
+def parse_condition(
+    tokens: Sequence[Token], at: int, sites: SiteNameResolver | None = None
+) -> tuple[Filter, int]:
+    """Parse one condition, or several in parentheses, at a position where a token is.
+
+    Return it and the position after it. Raises FilterSyntaxError.
+    """
+    reader = _Parser(tokens, sites)
+    return reader.parse_one(at)
+
+
 def unknown_word_error(token: Token) -> FilterSyntaxError:
     """Return the error for a word that is no condition, with a similar word if there is one."""
-    if token.normalized.replace("-", "") in SWITCHES or token.normalized in ("all", "criteria"):
+    plain = token.normalized.replace("-", "")
+    if plain in _OF_SUBSCRIPTIONS:
+        return FilterSyntaxError(f"{token.quoted} is no condition: {_OF_SUBSCRIPTIONS[plain]}.")
+    if plain in SWITCHES or token.normalized in ("all", "criteria"):
         return FilterSyntaxError(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
     if re.fullmatch(FLOAT + r"%?", token.text, re.IGNORECASE):
         return FilterSyntaxError(
@@ -101,7 +123,7 @@ def unknown_word_error(token: Token) -> FilterSyntaxError:
             f"{token.quoted} belongs to a period of past events, as in search BNS last week; a subscription"
             " looks ahead."
         )
-    meant = MEANT.get(token.normalized.replace("-", ""))
+    meant = MEANT.get(plain)
     if meant is not None:
         return FilterSyntaxError(f"{token.quoted} is no condition; perhaps you mean {meant}.")
     similar = find_similar_word(token.normalized)
@@ -124,6 +146,11 @@ class _Parser:
     @property
     def _current(self) -> Token | None:
         return self._reader.current
+
+    def parse_one(self, at: int) -> tuple[Filter, int]:
+        """Parse one condition, or several in parentheses; return it and the position after it."""
+        self._reader.position = at
+        return self._parse_not(0), self._reader.position
 
     def expect_end(self) -> None:
         """Raise FilterSyntaxError if tokens are left."""

@@ -77,6 +77,7 @@ MEANT = {
     **dict.fromkeys(("everything", "anything"), '"all"'),
     **dict.fromkeys(("unless", "except", "but", "no"), '"not", as in "not BBH"'),
     **dict.fromkeys(("when", "where", "if", "with"), '"and", as in "BNS and far<1/yr"'),
+    **dict.fromkeys(("silent", "silently", "quietly", "muted"), '"quiet", as in "quiet BBH"'),
     "sq": "the number alone, in deg², like area90<500",
 }
 """Words that are no conditions, and what people mean by them; any other is answered with a similar one."""
@@ -153,7 +154,7 @@ CANONICAL_SPELLINGS = {
 
 def find_similar_word(word: str) -> str | None:
     """Return the word of the language that a case-folded one is like, as LVK spells it; None for none."""
-    near = difflib.get_close_matches(word[:40], VOCABULARY, n=1, cutoff=0.65)
+    near = difflib.get_close_matches(word[:40], [*VOCABULARY, "quiet"], n=1, cutoff=0.65)
     return CANONICAL_SPELLINGS.get(near[0], near[0]) if near else None
 
 

@@ -14,15 +14,14 @@ import math
 import re
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
 import httpx
 
 from bot import __version__
 from bot.alerts.payload import MAX_PAYLOAD_BYTES, is_nested_deeper_than
+from bot.runtime.http_answers import ForeignAddress, NoAddress, parse_retry_after, resolve_redirect
 
 USER_AGENT = f"gwevent/{__version__}"
 """GraceDB rejects requests without one."""
@@ -39,9 +38,7 @@ MAX_REDIRECTS = 3
 MAX_NESTING = 100
 """Levels of a JSON answer; a superevent's has five."""
 DEFAULT_RETRY_AFTER_S = 60.0
-MAX_RETRY_AFTER_S = 3_600.0
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _FILE_NAME = re.compile(r"\w[\w.,+-]{0,199}")
 
 
@@ -179,25 +176,15 @@ class GraceDb:
         raise UnreadableAnswer("GraceDB sends us from one address to the next, without an end.")
 
     def _resolve_redirect(self, url: str, location: str) -> str:
-        """Return the URL of a redirect. Raises UnreadableAnswer if it leaves GraceDB's own server.
-
-        An answer is not trusted: a redirect elsewhere could reach servers in the operator's own network.
-        """
+        """Return the URL of a redirect. Raises UnreadableAnswer if it leaves GraceDB's own server."""
         try:
-            base, further = urlsplit(self._base_url), urlsplit(urljoin(url, location))
-            own, target = (
-                (url.scheme, url.hostname, url.port or _DEFAULT_PORTS.get(url.scheme))
-                for url in (base, further)
-            )
-        except ValueError:
+            return resolve_redirect(self._base_url, url, location)
+        except NoAddress:
             raise UnreadableAnswer("GraceDB sends us to an address that is none.") from None
-        # If the operator set http, a redirect to https on the same host is fine.
-        https = ("https", base.hostname, 443)
-        if target not in (own, https) or further.username is not None or further.password is not None:
+        except ForeignAddress:
             raise UnreadableAnswer(
                 "GraceDB sends us to an address that isn't its own, and nothing is asked there."
-            )
-        return further.geturl()
+            ) from None
 
     def _http_client(self) -> httpx.AsyncClient:
         if self._client is None:
@@ -212,7 +199,7 @@ class GraceDb:
         status = response.status_code
         if status == httpx.codes.OK:
             return
-        wait = _parse_retry_after(response.headers.get("Retry-After"))
+        wait = parse_retry_after(response.headers.get("Retry-After"))
         if status == httpx.codes.TOO_MANY_REQUESTS or (
             status == httpx.codes.SERVICE_UNAVAILABLE and wait is not None
         ):
@@ -245,22 +232,6 @@ def _path_segment(superevent_id: str) -> str:
 
 def _rate_limited(seconds: float) -> GraceDbBusy:
     return GraceDbBusy(f"GraceDB asks us to wait {math.ceil(seconds)} s.", seconds)
-
-
-def _parse_retry_after(header: str | None) -> float | None:
-    """Parse a Retry-After header in either form of RFC 9110, 10.2.3; return seconds, None if unusable."""
-    if header is None:
-        return None
-    try:
-        if header.strip().isdecimal():
-            seconds = float(header)
-        else:
-            at = parsedate_to_datetime(header)
-            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
-            seconds = (at - datetime.now(UTC)).total_seconds()
-    except (ValueError, OverflowError):
-        return None
-    return min(max(seconds, 1.0), MAX_RETRY_AFTER_S)
 
 
 def _parse_json(body: bytes) -> Any:

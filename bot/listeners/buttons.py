@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -18,18 +17,13 @@ from bot.listeners.responses import message_body, respond_ephemerally
 from bot.slack.request_team import context_team
 from formatters.answers.answer import SHARE_ACTION
 from formatters.blockkit.mrkdwn import unescape
-from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
 from formatters.views.subscription_modal import END_ACTION_PATTERN
-
-ToggleObserver = Callable[[str, str, str, str], Awaitable[None]]
-"""(team, channel, superevent, user): add the person to those who observe the event, or remove them."""
 
 
 def register_buttons(
     app: AsyncApp,
     router: CommandRouter,
     subscription_service: SubscriptionService,
-    toggle_observer: ToggleObserver,
 ) -> None:
     """Register the listeners of buttons, and last the one that acknowledges all other actions."""
 
@@ -47,15 +41,6 @@ def register_buttons(
         # The button holds the question as it was typed: asking again gives the newest state.
         message = await router.dispatch(unescape(str(action.get("value") or "")), asker, shared=True)
         await respond(**message_body(message), response_type="in_channel", thread_ts=_thread_ts(body))
-
-    @app.action(TOGGLE_OBSERVER_ACTION)
-    async def on_toggle_observer(
-        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
-    ) -> None:
-        await ack()
-        await toggle_observer(
-            context_team(context), body["channel"]["id"], str(action["value"]), body["user"]["id"]
-        )
 
     @app.action(END_ACTION_PATTERN)
     async def on_end(

@@ -10,15 +10,21 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.commands.router import CommandRouter
 from bot.commands.subscription_service import SubscriptionService
-from bot.listeners.buttons import ToggleObserver, register_buttons
+from bot.listeners.buttons import register_buttons
 from bot.listeners.channel_events import MoveChannel, RequeueChannel, register_channel_events
+from bot.listeners.check_modal import CheckModal
 from bot.listeners.criteria_listeners import register_criteria_listeners
 from bot.listeners.criteria_modal import CriteriaModal
 from bot.listeners.direct_messages import register_direct_messages
+from bot.listeners.drill_button import AcknowledgeDrill, register_drill_button
+from bot.listeners.event_buttons import EventButtons
+from bot.listeners.event_listeners import register_event_listeners
 from bot.listeners.home_listeners import register_home_listeners
 from bot.listeners.home_tab import HomeTab
 from bot.listeners.mentions import register_mentions
 from bot.listeners.modal_listeners import register_modal_listeners
+from bot.listeners.observe_listeners import register_observe_listeners
+from bot.listeners.observe_modal import ObserveModal
 from bot.listeners.responses import SendEphemeral
 from bot.listeners.slash_command import register_slash_command
 from bot.listeners.subscription_modal import SubscriptionModal
@@ -35,8 +41,11 @@ class ListenerServices:
     home_tab: HomeTab
     subscription_modal: SubscriptionModal
     criteria_modal: CriteriaModal
+    check_modal: CheckModal
+    event_buttons: EventButtons
+    acknowledge_drill: AcknowledgeDrill
     send_ephemeral: SendEphemeral
-    toggle_observer: ToggleObserver
+    observe_modal: ObserveModal
     requeue_channel: RequeueChannel
     move_channel: MoveChannel
 
@@ -48,10 +57,13 @@ def register_listeners(app: AsyncApp, services: ListenerServices) -> None:
         app, services.subscription_service, services.home_tab, services.subscription_modal
     )
     register_criteria_listeners(app, services.criteria_modal, services.home_tab)
+    register_event_listeners(app, services.router, services.event_buttons, services.check_modal)
+    register_drill_button(app, services.acknowledge_drill)
+    register_observe_listeners(app, services.observe_modal)
     register_slash_command(app, services.router, services.send_ephemeral)
     register_mentions(app, services.router, services.send_ephemeral)
     register_direct_messages(app, services.router, services.send_ephemeral)
-    register_buttons(app, services.router, services.subscription_service, services.toggle_observer)
+    register_buttons(app, services.router, services.subscription_service)
     register_channel_events(app, services.requeue_channel, services.move_channel)
 
     @app.error

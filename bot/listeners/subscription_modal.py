@@ -18,6 +18,7 @@ from bot.commands.subscription_answers import answer_change, answer_for
 from bot.commands.subscription_service import SubscriptionService
 from bot.filters import find_contradiction
 from bot.filters.form_parser import InvalidForm, criteria_from_form
+from bot.filters.quiet import without_idle_quiet
 from bot.listeners.channel_membership import STORE_UNAVAILABLE, ChannelMembership
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
@@ -29,7 +30,7 @@ from formatters.blockkit.message import Message
 from formatters.models.filter import map_queries
 from formatters.models.subscription import Criteria, Subscription
 from formatters.views import subscription_modal
-from formatters.views.subscription_form import SubscriptionForm, form_from_criteria, same_criteria
+from formatters.views.subscription_form import NEW_FORM, SubscriptionForm, form_from_criteria, same_criteria
 from formatters.views.subscription_modal import ModalContext, Preview
 
 SUBMIT_TIMEOUT_S = 2.0
@@ -81,7 +82,7 @@ class SubscriptionModal:
             client = get_client(self._clients, context.team_id)
             if number is None and not from_home:
                 await client.open_view(
-                    trigger_id, await self._form_view(context, modal_context, SubscriptionForm(), Preview())
+                    trigger_id, await self._form_view(context, modal_context, NEW_FORM, Preview())
                 )
                 return None
             # Opened before anything that may take long: the trigger expires after 3 s.
@@ -102,7 +103,7 @@ class SubscriptionModal:
         if refusal is not None:
             return subscription_modal.result_page(modal_context, refusal)
         if modal_context.number is None:
-            return await self._form_view(context, modal_context, SubscriptionForm(), Preview())
+            return await self._form_view(context, modal_context, NEW_FORM, Preview())
         try:
             found = await self._service.find(context, modal_context.number)
         except StoreUnavailable:
@@ -121,15 +122,24 @@ class SubscriptionModal:
     ) -> subscription_modal.View:
         """Return the modal with its inputs, the criteria sets that can be chosen among them."""
         sets = await self._service.choosable_sets(context.team_id)
-        return subscription_modal.view(modal_context, form, preview, sets)
+        has_webhook = self._service.may_call_webhook(context.team_id)
+        return subscription_modal.view(modal_context, form, preview, sets, has_webhook=has_webhook)
 
-    async def _parse(self, context: CommandContext, form: SubscriptionForm) -> Criteria:
-        """Return the criteria that were entered. Raises InvalidForm."""
+    async def _parse(
+        self, context: CommandContext, modal_context: ModalContext, form: SubscriptionForm
+    ) -> Criteria:
+        """Return the criteria that were entered. Raises InvalidForm.
+
+        Of a new subscription that never brings a quiet event, the tick which every new form has is left out.
+        """
         try:
             parse = await self._service.criteria_parser(context, form.words)
         except StoreUnavailable:
             raise InvalidForm({"words": STORE_UNAVAILABLE}) from None
-        return criteria_from_form(form, parse)
+        criteria = criteria_from_form(form, parse)
+        if modal_context.number is not None or not form.quiet:
+            return criteria
+        return await asyncio.to_thread(without_idle_quiet, criteria)
 
     async def show_more(self, context: CommandContext, view: Mapping[str, Any]) -> None:
         """Show all inputs, with what was entered so far."""
@@ -148,7 +158,7 @@ class SubscriptionModal:
             await self._update_view(context.team_id, view["id"], shown)
 
         try:
-            criteria = await self._parse(context, form)
+            criteria = await self._parse(context, modal_context, form)
         except InvalidForm as error:
             await show(Preview(errors=error.errors))
             return
@@ -172,7 +182,7 @@ class SubscriptionModal:
         """
         form = subscription_modal.parse_form(view["state"]["values"])
         try:
-            criteria = await self._parse(context, form)
+            criteria = await self._parse(context, modal_context, form)
         except InvalidForm as error:
             shown = subscription_modal.input_names(view)
             await ack(

@@ -165,6 +165,12 @@ class Metrics:
         self._calls = Counter(
             "gwevent_slack_calls", "Calls of Slack's Web API.", ["method", "outcome"], registry=registry
         )
+        self._treasure_map_requests = Counter(
+            "gwevent_treasuremap_requests",
+            "Requests for others' pointings, by what became of them.",
+            ["outcome"],
+            registry=registry,
+        )
         self._event_to_notice = Histogram(
             "gwevent_event_to_notice_seconds",
             "From the event to its notice, LVK's part.",
@@ -206,6 +212,10 @@ class Metrics:
         """Count a Web API call by method and outcome; `failure` is None if it succeeded."""
         outcome = "ok" if failure is None else _failure_label(failure)
         self._calls.labels(method, outcome).inc()
+
+    def count_treasure_map_request(self, outcome: str) -> None:
+        """Count a request for the pointings of one superevent: ok, busy, refused or unreadable."""
+        self._treasure_map_requests.labels(outcome).inc()
 
     def count_outcomes(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """Count the recorded outcomes of deliveries, and observe the latency of posts."""

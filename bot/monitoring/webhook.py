@@ -19,17 +19,20 @@ from bot.runtime.running_timeout import running_timeout
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.slack.lease_check import LeaseLost, install_lease_check, send_only_while
+from bot.store.channels.escalation_reports import EscalationReports
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from bot.store.operations.incidents import IncidentRepository
 from bot.store.operations.webhook_calls import CLAIM_DURATION, WebhookCall, WebhookOutbox
-from formatters.webhook import payload
-from formatters.webhook.payload import WebhookEvent, WebhookFormat
+from formatters.webhook import escalation, payload
+from formatters.webhook.payload import WebhookAction, WebhookEvent, WebhookFormat
 
 POLL_S = 2.0
 TIMEOUT_S = 10.0
 MAX_BACKOFF_S = 300.0
 GIVE_UP_AFTER = timedelta(hours=24)
+UNHEARD_AFTER_ATTEMPTS = 6
+"""Failed attempts, about a minute, after which an escalation's channel is told that nobody hears of it."""
 
 log = structlog.get_logger(__name__)
 
@@ -75,26 +78,52 @@ class Webhook:
             raise WebhookError(f"no answer: {type(error).__name__}") from error
 
 
-class WebhookEventBuilder:
-    """Builds the newest event for a webhook call from the incident or superevent that it is about."""
+_ESCALATION_ACTIONS = {
+    CallKind.ESCALATED: WebhookAction.TRIGGER,
+    CallKind.ESCALATION_ACKNOWLEDGED: WebhookAction.ACKNOWLEDGE,
+    CallKind.ESCALATION_ENDED: WebhookAction.RESOLVE,
+}
 
-    def __init__(self, incidents: IncidentRepository, notices: NoticeRepository) -> None:
+
+class WebhookEventBuilder:
+    """Builds the newest event for a webhook call from the incident, superevent or escalation behind it."""
+
+    def __init__(
+        self,
+        incidents: IncidentRepository,
+        notices: NoticeRepository,
+        escalations: EscalationReports,
+    ) -> None:
         self._incidents = incidents
         self._notices = notices
+        self._escalations = escalations
 
     async def build(self, call: WebhookCall) -> WebhookEvent | None:
         """Return the event to send; None if its subject has changed so that nothing is to be sent."""
+        if call.escalation_id is not None:
+            return await self._of_escalation(call, call.escalation_id)
         is_resolved = call.kind in (CallKind.INCIDENT_RESOLVED, CallKind.EVENT_RETRACTED)
         if call.incident_id is not None:
             incident = await self._incidents.get(call.incident_id)
             if incident is None or (incident.ended is not None) is not is_resolved:
                 return None
             return payload.event_from_incident(incident, is_resolved=is_resolved)
-        assert call.superevent_id is not None, "a call is about an incident or about a superevent"
+        assert call.superevent_id is not None, "a call is about an incident, a superevent or an escalation"
         superevent = await self._notices.superevent(call.superevent_id)
         if superevent is None or superevent.is_retracted is not is_resolved:
             return None
         return payload.event_from_superevent(superevent, is_resolved=is_resolved)
+
+    async def _of_escalation(self, call: WebhookCall, escalation_id: int) -> WebhookEvent | None:
+        report = await self._escalations.get(escalation_id)
+        if report is None or await self._escalations.is_said_by_another(call.id):
+            return None
+        superevent = None
+        if report.superevent_id is not None:
+            superevent = await self._notices.superevent(report.superevent_id)
+        return escalation.event_from_escalation(
+            report, superevent, _ESCALATION_ACTIONS[call.kind], call.created_at
+        )
 
 
 class WebhookNotifier:
@@ -116,7 +145,7 @@ class WebhookNotifier:
         self._outbox = outbox
         self._events = events
         self._clock = clock
-        self._wakeup = wakeups.webhook
+        self._wakeups = wakeups
         self._elapsed = elapsed
         self._is_clock_trusted = is_clock_trusted
 
@@ -126,7 +155,7 @@ class WebhookNotifier:
             install_lease_check(session)
             await run_polling_worker(
                 lambda: self._send_next(session),
-                self._wakeup,
+                self._wakeups.webhook,
                 POLL_S,
                 expected=StoreUnavailable,
                 on_expected=lambda error: log.warning(
@@ -176,10 +205,19 @@ class WebhookNotifier:
             if now - call.created_at > GIVE_UP_AFTER and self._is_clock_trusted():
                 await self._outbox.dead_letter(call, str(failure))
                 return
+            is_awaited = call.kind is CallKind.ESCALATED and call.attempts >= UNHEARD_AFTER_ATTEMPTS
+            # Its channel relies on the operators, who know nothing of it yet.
+            if is_awaited and await self._outbox.report_unheard(call, now):
+                self._wakeups.deliveries.set()
             wait = min(MAX_BACKOFF_S, 2.0 ** min(call.attempts, 10)) * random.uniform(0.75, 1.25)  # noqa: S311
             await self._outbox.retry_later(call, now + timedelta(seconds=wait), str(failure))
             return
-        log.info("webhook_call_sent", key=webhook_event.dedup_key, resolved=webhook_event.is_resolved)
+        log.info(
+            "webhook_call_sent",
+            key=webhook_event.dedup_key,
+            action=webhook_event.action.value,
+            resolved=webhook_event.action is WebhookAction.RESOLVE,
+        )
         await self._outbox.mark_sent(call, self._clock())
 
 

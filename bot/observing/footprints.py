@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from math import acos, asin, cos, degrees, pi, radians, sin, sqrt, tan
 
 import numpy as np
@@ -213,6 +214,41 @@ def covers(
     east = np.degrees((y * cos_lon - x * sin_lon) / depth)
     north = np.degrees((z * cos_lat - outward * sin_lat) / depth)
     return np.asarray(is_near & _inside_any(footprint.polygons, east, north), np.bool_)
+
+
+def turned(footprint: Footprint, position_angle: float) -> Footprint:
+    """Return a field whose north points to a position angle, in degrees from north to east."""
+    if footprint.radius is not None or not position_angle % 360:
+        return footprint
+    angle = radians(position_angle)
+    cosine, sine = cos(angle), sin(angle)
+    polygons = tuple(
+        tuple((x * cosine + y * sine, y * cosine - x * sine) for x, y in polygon)
+        for polygon in footprint.polygons
+    )
+    return replace(footprint, polygons=polygons)
+
+
+def simplified(footprint: Footprint, most: int) -> Footprint:
+    """Return a field of at most so many polygons, for drawing: else the hull of all its corners."""
+    if len(footprint.polygons) <= most:
+        return footprint
+    corners = sorted({corner for polygon in footprint.polygons for corner in polygon})
+    # Andrew's monotone chain (1979, Inf. Process. Lett. 9, 216): the lower half, then the upper one.
+    hull: list[tuple[float, float]] = []
+    for half in (corners, corners[::-1]):
+        chain: list[tuple[float, float]] = []
+        for corner in half:
+            while len(chain) > 1 and _turn(chain[-2], chain[-1], corner) <= 0:
+                chain.pop()
+            chain.append(corner)
+        hull += chain[:-1]
+    return replace(footprint, polygons=(tuple(hull),))
+
+
+def _turn(first: tuple[float, float], second: tuple[float, float], third: tuple[float, float]) -> float:
+    """Return a positive number if the way through three points turns left, 0 if it goes straight on."""
+    return (second[0] - first[0]) * (third[1] - first[1]) - (second[1] - first[1]) * (third[0] - first[0])
 
 
 def outlines(

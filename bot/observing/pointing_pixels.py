@@ -41,9 +41,10 @@ class ProbabilityCurve:
     def probability(self, order: int, ipix: Integers) -> Floats:
         """Return the (n,) probability in pixels of one order, NESTED."""
         shift = 2 * (MAX_ORDER - order)
-        return self._until((ipix + 1) << shift) - self._until(ipix << shift)
+        return self.until((ipix + 1) << shift) - self.until(ipix << shift)
 
-    def _until(self, place: Integers) -> Floats:
+    def until(self, place: Integers) -> Floats:
+        """Return the (n,) probability before pixels of order MAX_ORDER on the curve."""
         tile = np.maximum(np.searchsorted(self._start, place, side="right") - 1, 0)
         # Between tiles, where a map has gaps, nothing is added.
         inside = np.clip((place - self._start[tile]).astype(np.float64), 0, self._size[tile])

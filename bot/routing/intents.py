@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from formatters.models.escalation import EscalationEnd, EscalationStep
+
 ChannelRef = tuple[str, str]
 """A channel: Slack's ids of its workspace (team) and of the channel."""
 
@@ -33,6 +35,8 @@ class OpenRoot:
     subscription_id: int
     mention: tuple[str, ...] = ()
     """People, groups and broadcasts that the root message mentions, as Slack writes them."""
+    steps: tuple[EscalationStep, ...] = ()
+    """Who is next if nobody says "I have it"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,18 @@ class Mention:
     thread_id: int
     targets: tuple[str, ...]
     reason: MentionReason
+    steps: tuple[EscalationStep, ...] = ()
+    """Who is next if nobody says "I have it"; none if somebody has the event already."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndEscalation:
+    """Take no further steps in a thread, because their reason is over."""
+
+    thread_id: int
+    reason: EscalationEnd
+    kept: frozenset[str] = frozenset()
+    """Whom rules that hold still name (WEBHOOK for the webhook): the steps for them go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +154,22 @@ class CallKind(StrEnum):
     INCIDENT_RESOLVED = "over"
     EVENT_MATCHED = "alert"
     EVENT_RETRACTED = "stand_down"
+    ESCALATED = "escalated"
+    """Nobody took an event (or drill) in a channel in time: the last step."""
+    ESCALATION_ACKNOWLEDGED = "acknowledged"
+    """Somebody has it now."""
+    ESCALATION_ENDED = "escalation_end"
+    """The event was retracted, the condition's end, or a day later: whatever was opened is closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallWebhook:
-    """Call the operators' webhook about an incident or a superevent; exactly one of the two is given."""
+    """Call the operators' webhook about an incident, superevent or escalation; exactly one is given."""
 
     kind: CallKind
     incident_id: int | None = None
     superevent_id: str | None = None
+    escalation_id: int | None = None
     already_made: bool = False
     """True if the call was made while the store was unavailable: it is recorded and not repeated."""
 
@@ -158,6 +181,7 @@ class CancelWebhookCall:
     kind: CallKind
     incident_id: int | None = None
     superevent_id: str | None = None
+    escalation_id: int | None = None
 
 
 Intent = (
@@ -166,6 +190,7 @@ Intent = (
     | EditRoot
     | CancelRoot
     | Mention
+    | EndEscalation
     | DeferToSkyMap
     | UpdateFollowUp
     | AnnounceRetractionCircular

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from bot.criteria.decided_grades import DecidedGrades
 from bot.filters import CriteriaEvaluator
+from bot.routing.escalation import steps_after_mention
 from bot.routing.intents import ChannelRef, Mention, MentionReason
 from bot.routing.state import RootState, RoutingState, Thread
+from formatters.models.escalation import EscalationStep
 from formatters.models.significance import find_upgrade
 from formatters.models.subscription import Criteria, Subscription
 from formatters.models.superevent import Superevent
@@ -68,9 +70,8 @@ def plan_mentions(
     `criteria_list` are the channel's criteria that mention somebody.
     """
     if superevent.is_retracted:
-        wanted = dict.fromkeys(
-            t for criteria in criteria_list if criteria.notify is not None for t in criteria.notify.targets
-        )
+        rules = [criteria.notify for criteria in criteria_list if criteria.notify is not None]
+        wanted = dict.fromkeys(target for rule in rules for target in rule.all_targets)
         warned = tuple(target for target in wanted if target in thread.notified)
         newly = before is not None and not before.superevent.is_retracted
         return [Mention(thread.id, warned, MentionReason.RETRACTION)] if warned and newly else []
@@ -78,11 +79,31 @@ def plan_mentions(
     if thread.root is RootState.WAITING:
         # The root is rendered from the newest state when it is sent, so new targets become part of it.
         new = tuple(target for target in targets if target not in thread.mentioned)
-        return [Mention(thread.id, new, MentionReason.NEW_EVENT)] if new else []
+        steps = _steps(new, thread, superevent, evaluator, before, criteria_list)
+        return [Mention(thread.id, new, MentionReason.NEW_EVENT, steps)] if new else []
     upgraded = bool(find_upgrade(None if before is None else before.superevent, superevent))
     previous = targets if before is None else _possible_targets(criteria_list, before.evaluator)
     again = tuple(t for t in targets if upgraded or t not in thread.mentioned or t not in previous)
-    return [Mention(thread.id, again, MentionReason.UPGRADE)] if again else []
+    steps = _steps(again, thread, superevent, evaluator, before, criteria_list)
+    return [Mention(thread.id, again, MentionReason.UPGRADE, steps)] if again else []
+
+
+def _steps(
+    targets: Sequence[str],
+    thread: Thread,
+    superevent: Superevent,
+    evaluator: CriteriaEvaluator,
+    before: PreviousState | None,
+    criteria_list: Sequence[Criteria],
+) -> tuple[EscalationStep, ...]:
+    """Return who is next after a mention in a thread; nobody if somebody has the event.
+
+    Who had it before it was retracted was told to stand down, so somebody is to take it anew.
+    """
+    was_retracted = before is not None and before.superevent.is_retracted
+    if thread.is_acknowledged and not was_retracted:
+        return ()
+    return steps_after_mention(targets, superevent, evaluator, criteria_list, thread.escalating or ())
 
 
 def certain_targets(criteria_list: Sequence[Criteria], evaluator: CriteriaEvaluator) -> tuple[str, ...]:

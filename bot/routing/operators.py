@@ -56,7 +56,9 @@ def plan_event_call(state: RoutingState, criteria: Criteria, evaluator: Criteria
         return _plan_end_of_call(
             calls, CallKind.EVENT_MATCHED, CallKind.EVENT_RETRACTED, superevent_id=superevent_id
         )
-    if state.notice.is_retraction or CallKind.EVENT_MATCHED in calls:
+    if state.notice.is_retraction or calls.get(CallKind.EVENT_MATCHED, CallState.CANCELLED) is not (
+        CallState.CANCELLED
+    ):
         return []
     found = evaluator.evaluate(criteria)
     if found.is_undecided:

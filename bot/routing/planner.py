@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from bot.criteria.decided_grades import DecidedGrades
 from bot.filters import CriteriaEvaluator, MapProbabilities, category_allowed
+from bot.routing.escalation import plan_escalation_end, steps_after_mention
 from bot.routing.intents import (
     AlertOperators,
     CancelRoot,
@@ -35,6 +36,7 @@ from bot.routing.mentions import (
     plan_mentions,
     previous_state,
 )
+from bot.routing.mutes import is_held_back
 from bot.routing.operators import plan_event_call, plan_operator_alerts
 from bot.routing.related_messages import plan_replies_after_notice, plan_replies_in_new_threads
 from bot.routing.state import OperatorRules, RootState, RoutingState, Thread
@@ -82,6 +84,7 @@ def plan(
     alive: list[Thread] = []
     for thread in state.threads:
         channel = thread.channel
+        intents += plan_escalation_end(thread, superevent, evaluator, mentioning.get(channel, ()))
         if thread.root is RootState.DEAD:
             continue
         with_root.add(channel)
@@ -89,17 +92,19 @@ def plan(
             intents.append(CancelRoot(thread.id))
             continue
         alive.append(thread)
-        if thread.root is not RootState.WAITING:
+        is_held = is_held_back(thread, superevent)
+        if thread.root is not RootState.WAITING and not is_held:
             # A waiting root needs no edit: it is rendered from the newest state when it is sent.
             intents.append(EditRoot(thread.id))
         followed = thread.subscription_id in active or channel in matching or channel in undecided
-        if not old and followed:
+        if not old and followed and not is_held:
             intents.append(Reply(thread.id))
+        # Somebody asked to be mentioned, whoever muted the event: a mention comes all the same.
         if not old and channel in mentioning and channel not in deferred:
             intents += plan_mentions(thread, superevent, evaluator, before, mentioning[channel])
     earlier = state.earlier_messages
     intents += plan_replies_after_notice(
-        alive,
+        [thread for thread in alive if not is_held_back(thread, superevent)],
         earlier.with_reply,
         earlier.streams,
         subscriptions,
@@ -111,10 +116,12 @@ def plan(
     if not superevent.is_retracted:
         opened = [channel for channel in matching if channel not in with_root]
         intents += [
-            OpenRoot(
-                *channel,
+            _open_root(
+                channel,
                 matching[channel],
-                () if channel in deferred else certain_targets(mentioning.get(channel, ()), evaluator),
+                superevent,
+                evaluator,
+                () if channel in deferred else mentioning.get(channel, ()),
             )
             for channel in opened
         ]
@@ -160,7 +167,7 @@ def plan_after_map_queries(
     with_root = {thread.channel for thread in alive}
     opened = [channel for channel in matching if channel not in with_root]
     intents += [
-        OpenRoot(*channel, matching[channel], certain_targets(mentioning.get(channel, ()), evaluator))
+        _open_root(channel, matching[channel], superevent, evaluator, mentioning.get(channel, ()))
         for channel in opened
     ]
     if webhook_criteria is not None and without_map.evaluate(webhook_criteria).is_undecided:
@@ -170,6 +177,19 @@ def plan_after_map_queries(
             if not isinstance(intent, DeferToSkyMap)
         )
     return [*intents, *_replies_in_new_threads(opened, state)]
+
+
+def _open_root(
+    channel: ChannelRef,
+    subscription_id: int,
+    superevent: Superevent,
+    evaluator: CriteriaEvaluator,
+    mentioning: Sequence[Criteria],
+) -> OpenRoot:
+    """Return the root of a channel, with whom it mentions by `mentioning` and who is next after that."""
+    targets = certain_targets(mentioning, evaluator)
+    steps = steps_after_mention(targets, superevent, evaluator, mentioning)
+    return OpenRoot(*channel, subscription_id, targets, steps)
 
 
 def _replies_in_new_threads(opened: Sequence[ChannelRef], state: RoutingState) -> list[UpdateFollowUp]:

@@ -37,16 +37,18 @@ class MessageState:
 def plan_message(state: MessageState) -> list[Intent]:
     """Plan what a new or changed message causes, provided that it is news.
 
-    Beside a root that was given up a reply would wait forever.
+    Beside a root that was given up a reply would wait forever. A muted thread is told of a retraction alone.
     """
     alive = [thread for thread in state.threads if thread.root is not RootState.DEAD]
+    heard = [thread for thread in alive if not thread.is_muted]
     if state.message.stream in CANDIDATE_STREAMS:
-        return [UpdateFollowUp(*thread.channel, only_existing=True, can_wait=True) for thread in alive]
+        return [UpdateFollowUp(*thread.channel, only_existing=True, can_wait=True) for thread in heard]
     wanting = channels_wanting(state.subscriptions, state.message.stream)
     told = [thread for thread in alive if thread.channel in wanting]
+    shown = [thread for thread in heard if thread.channel in wanting]
     if not state.is_named:
-        return [UpdateFollowUp(*thread.channel, only_existing=True) for thread in told]
-    intents: list[Intent] = [UpdateFollowUp(*thread.channel) for thread in told]
+        return [UpdateFollowUp(*thread.channel, only_existing=True) for thread in shown]
+    intents: list[Intent] = [UpdateFollowUp(*thread.channel) for thread in shown]
     if state.message.retracts_event and not (state.had_retracted or state.is_event_retracted):
         intents += [AnnounceRetractionCircular(thread.id, state.message_id) for thread in told]
     return intents

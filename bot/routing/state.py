@@ -40,6 +40,12 @@ class Thread:
     """Targets that were mentioned, or will be by a pending post; as Slack writes them."""
     notified: frozenset[str] = frozenset()
     """The subset of `mentioned` that may have seen the mention already."""
+    is_acknowledged: bool = False
+    """True if somebody has the event ("I have it")."""
+    escalating: frozenset[str] | None = None
+    """Whom waiting steps name, WEBHOOK for the webhook; None if no escalation is open."""
+    is_muted: bool = False
+    """True if the channel gets no replies and edits about the event but for a retraction."""
 
     @property
     def channel(self) -> ChannelRef:
@@ -52,6 +58,8 @@ class CallState(StrEnum):
 
     UNTRIED = "untried"
     """Pending, and never attempted: it can still be cancelled."""
+    CANCELLED = "cancelled"
+    """Dropped before its first attempt: nobody heard of it."""
     MAY_BE_HEARD = "may be heard"
     """Attempted, made or given up."""
 

@@ -18,12 +18,15 @@ class Wakeups:
     """Notices may wait for queries of their sky maps."""
     webhook: asyncio.Event = field(default_factory=asyncio.Event)
     """Calls of the operators' webhook may be due."""
+    escalations: asyncio.Event = field(default_factory=asyncio.Event)
+    """Steps may be due of escalations: who is next, since nobody has an event."""
 
     def intents_planned(self) -> None:
-        """Wake the workers that carry out what a plan may hold: posts and edits, images, webhook calls."""
+        """Wake the workers that carry out what a plan may hold: posts, edits, images, calls, steps."""
         self.deliveries.set()
         self.images.set()
         self.webhook.set()
+        self.escalations.set()
 
     def notice_stored(self) -> None:
         """Wake every worker that a new notice can give work to."""

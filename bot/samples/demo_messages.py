@@ -18,7 +18,7 @@ ICECUBE_TOPIC = "gcn.notices.icecube.lvk_nu_track_search"
 GBM_TOPIC = "gcn.notices.fermi.gbm.alert"
 DEMO_MESSAGE_TOPICS = (CIRCULARS_TOPIC, ICECUBE_TOPIC, GBM_TOPIC)
 
-PAUSE_S = 4.0
+PAUSE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)

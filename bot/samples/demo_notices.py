@@ -52,7 +52,7 @@ def create_demo_notices(now: datetime) -> list[SampleNotice]:
     ]
     records.sort(key=lambda record: str(record["time_created"]))
     return [
-        SampleNotice(name, record, pause_s=2.0 if index == 0 else 4.0)
+        SampleNotice(name, record, pause_s=2.0 if index == 0 else 3.0)
         for index, (name, record) in enumerate(zip(file_names(records), records, strict=True))
     ]
 

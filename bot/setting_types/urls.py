@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+TREASURE_MAP_URL = "https://treasuremap.space/api/v1/"
+"""Where groups report what they point at."""
 
 
 def is_secure_url(url: str) -> bool:
@@ -15,8 +21,15 @@ def is_secure_url(url: str) -> bool:
         return False
 
 
-def check_kafka_url(url: str) -> None:
-    """Raise ValueError, whose text can be shown, unless a URL is that of topics on a Kafka broker."""
+def check_secure_url(url: str) -> str:
+    """Return a URL that `is_secure_url` is true of. Raises ValueError, whose text can be shown."""
+    if not is_secure_url(url):
+        raise ValueError("it must be an https address (http only on this machine)")
+    return url
+
+
+def check_kafka_url(url: str) -> str:
+    """Return a URL that is that of topics on a Kafka broker. Raises ValueError, whose text can be shown."""
     try:
         parts = urlsplit(url)
         known = parts.scheme == "kafka" and parts.hostname and parts.path.strip("/") and parts.port != 0
@@ -27,3 +40,10 @@ def check_kafka_url(url: str) -> None:
         raise ValueError("it must hold no password: hop auth add keeps that")
     if not known:
         raise ValueError("it must look like kafka://host[:port]/topic")
+    return url
+
+
+SecureUrl = Annotated[str, AfterValidator(check_secure_url)]
+"""An https address, or http on this machine."""
+KafkaUrl = Annotated[str, AfterValidator(check_kafka_url)]
+"""Topics on a Kafka broker."""

@@ -2,8 +2,9 @@
 
 The keys of notices, superevents, threads, root messages and mentions are never deleted: they identify
 repeated notices and prevent a second root message for a superevent. Nor are messages that name a superevent,
-counterpart candidates and the state of Follow-up replies, which stay with their threads: a reply that is
-edited after a year still lists all of them. Only BOOM's and HERMES' messages go whose event never came.
+counterpart candidates, observations, mutes and the state of Follow-up replies, which stay with their threads:
+a reply that is edited after a year still lists all of them. Only BOOM's and HERMES' messages go whose event
+never came.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ _PURGEABLE_KINDS = [kind.value for kind in kinds_where(lambda rule: rule.purgeab
 _c = schema.webhook_calls
 _a = schema.nearby_alerts
 _d = schema.deliveries
+_e = schema.escalations
 _f = schema.follow_ups
 _m = schema.related_messages
 _n = schema.notices
 _o = schema.incidents
 _p = schema.payloads
 _q = schema.quarantine
+_s = schema.escalation_steps
 _t = schema.threads
 
 
@@ -65,6 +68,9 @@ class PurgeResult:
     changes: int = 0
     nearby_alerts: int = 0
     candidates: int = 0
+    escalations: int = 0
+    actions: int = 0
+    treasure_map_events: int = 0
 
 
 NOTHING_PURGED = PurgeResult(payloads=0, deliveries=0, quarantined=0, incidents=0)
@@ -87,6 +93,9 @@ class Retention:
             changes=await self.purge_changes(now - keep.changes),
             nearby_alerts=await self.purge_nearby_alerts(now - keep.deliveries),
             candidates=await self.purge_candidates(now - keep.deliveries),
+            escalations=await self.purge_escalations(now - keep.deliveries),
+            actions=await self.purge_actions(now - keep.changes),
+            treasure_map_events=await self.purge_treasure_map(now - keep.deliveries),
         )
 
     async def purge_payloads(self, received_before: datetime) -> int:
@@ -220,10 +229,56 @@ class Retention:
             removed += result.rowcount
         return removed
 
-    async def _next_batch(self, ids: Select[Any]) -> Sequence[int]:
+    async def purge_escalations(self, closed_before: datetime) -> int:
+        """Delete escalations and drills that were closed, with their steps and webhook calls.
+
+        Who had an event stays with its thread, whose card goes on to show it.
+        """
+        unmade = select(_c.c.escalation_id).where(
+            _c.c.escalation_id == _e.c.id, _c.c.state == DeliveryState.PENDING.value
+        )
+        old = (_e.c.closed_at < closed_before) & ~unmade.exists()
+        removed = 0
+        while ids := await self._next_batch(select(_e.c.id).where(old)):
+            async with self._database.exclusive_transaction() as connection:
+                await connection.execute(delete(_c).where(_c.c.escalation_id.in_(ids)))
+                await connection.execute(delete(_s).where(_s.c.escalation_id.in_(ids)))
+                result = await connection.execute(delete(_e).where(_e.c.id.in_(ids)))
+            removed += result.rowcount
+        return removed
+
+    async def purge_actions(self, done_before: datetime) -> int:
+        """Delete old entries of what people did about events; what they brought about stays.
+
+        Mutes, observations and who has an event stay with their threads, whose cards go on to show them.
+        """
+        table = schema.event_actions
+        removed = 0
+        while ids := await self._next_batch(select(table.c.id).where(table.c.at < done_before)):
+            async with self._database.exclusive_transaction() as connection:
+                result = await connection.execute(delete(table).where(table.c.id.in_(ids)))
+            removed += result.rowcount
+        return removed
+
+    async def purge_treasure_map(self, read_before: datetime) -> int:
+        """Delete the Treasure Map's pointings of events that are no longer read by themselves.
+
+        They are read again when somebody asks. Its instruments stay.
+        """
+        table = schema.treasure_map_events
+        old = table.c.next_at.is_(None) & (table.c.tried_at < read_before)
+        removed = 0
+        while found := await self._next_batch(select(table.c.superevent_id).where(old)):
+            async with self._database.exclusive_transaction() as connection:
+                # Somebody may have asked in the meantime.
+                result = await connection.execute(delete(table).where(table.c.superevent_id.in_(found), old))
+            removed += result.rowcount
+        return removed
+
+    async def _next_batch(self, ids: Select[Any]) -> Sequence[Any]:
         # Selected in a read transaction, which blocks no writer; usually there are none.
         async with self._database.read_transaction() as connection:
-            found: Sequence[int] = (await connection.execute(ids.limit(BATCH_SIZE))).scalars().all()
+            found: Sequence[Any] = (await connection.execute(ids.limit(BATCH_SIZE))).scalars().all()
         return found
 
 

@@ -4,8 +4,9 @@ Its tables may stay as they are. But an open delivery or incident of a kind that
 process, and so does each restart. Later versions hold such rows instead (`unknown_deliveries_held`). And a
 subscription whose words it doesn't know brings nothing: those that name criteria sets are written without
 them, with the conditions of a grade in place of its name, so that the channel goes on to get the same alerts,
-and of the streams only the circulars stay, which 0.1.0 links one by one. Follow-up replies stand as they are;
-when this version runs again, the next message about the event brings them up to date.
+and of the streams only the circulars stay, which 0.1.0 links one by one. No event is quiet, and nobody is
+mentioned after the first mention. Follow-up replies stand as they are; when this version runs again, the next
+message about the event brings them up to date.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from bot.store.channels.clauses import in_channel
 from bot.store.channels.subscription_numbers import assign_missing_numbers
 from bot.store.channels.subscription_rows import resolve_rows
 from bot.store.database import Database
+from bot.store.outbox.escalation_writer import CANCELLED, WAITING
 from bot.store.outbox.models import OPEN_STATES, DeliveryKind, DeliveryState
 from formatters.models.channel_change import BY_ROLLBACK
+from formatters.models.escalation import EscalationEnd
 from formatters.models.filter import (
     And,
     Compare,
@@ -72,6 +75,7 @@ REASON = "closed for an older gwevent"
 _ABOUT_INCIDENTS = (DeliveryKind.INCIDENT_OPENED.value, DeliveryKind.INCIDENT_RESOLVED.value)
 _c = schema.webhook_calls
 _d = schema.deliveries
+_e, _steps = schema.escalations, schema.escalation_steps
 _i = schema.incidents
 _s = schema.subscriptions
 
@@ -83,8 +87,10 @@ class RollbackResult:
     deliveries: int
     incidents: int
     calls: int
+    escalations: int = 0
+    """Escalations that were open: nobody further is mentioned."""
     rewritten: int = 0
-    """Subscriptions that no longer name criteria sets, grades or streams."""
+    """Subscriptions that no longer name criteria sets, grades, streams, quiet events or steps."""
     left_out: tuple[str, ...] = ()
     """Subscriptions that 0.1.0 can't read all the same, so they bring nothing: "C0123 subscription 2"."""
 
@@ -119,6 +125,18 @@ async def prepare_rollback(database: Database, now: datetime) -> RollbackResult:
             .values(**dead)
         )
         # 0.1.0 reads what is open in each of its checks, and tells the operators what they weren't told.
+        # 0.1.0 has no button to take an event; nobody is to be woken hours later, by this version again.
+        waiting = update(_steps).where(_steps.c.state == WAITING)
+        await connection.execute(waiting.values(state=CANCELLED))
+        escalations = await connection.execute(
+            update(_e)
+            .where(_e.c.closed_at.is_(None))
+            .values(
+                end_reason=func.coalesce(_e.c.end_reason, EscalationEnd.STOPPED.value),
+                ended_at=func.coalesce(_e.c.ended_at, now),
+                closed_at=now,
+            )
+        )
         closed = await connection.execute(
             update(_i)
             .where(unknown, _i.c.open_as.is_not(None) | ~_i.c.told)
@@ -128,6 +146,7 @@ async def prepare_rollback(database: Database, now: datetime) -> RollbackResult:
         deliveries=deliveries.rowcount,
         incidents=closed.rowcount,
         calls=calls.rowcount,
+        escalations=escalations.rowcount,
         rewritten=rewritten,
         left_out=left_out,
     )
@@ -165,7 +184,9 @@ def _is_readable(criteria: Criteria) -> bool:
     every = [one for part in (criteria.filter, mention) if part is not None for one in conditions(part)]
     if criteria.criteria_sets or not criteria.real or not all(map(_is_condition_of_0_1_0, every)):
         return False
-    if not set(criteria.streams) <= set(STREAMS_OF_0_1_0):
+    if not set(criteria.streams) <= set(STREAMS_OF_0_1_0) or criteria.quiet is not None:
+        return False
+    if criteria.notify is not None and criteria.notify.escalation:
         return False
     try:
         parse_criteria(criteria.canonical)
@@ -187,13 +208,17 @@ def _is_condition_of_0_1_0(condition: Filter) -> bool:
 
 
 def _in_words_of_0_1_0(criteria: Criteria) -> Criteria:
-    """Return criteria without grades, with their definitions in place of their names, and circulars alone."""
+    """Return criteria without what 0.1.0 doesn't know, the definitions of grades in place of their names.
+
+    Whom they mention is mentioned by 0.1.0 too, but nobody after them.
+    """
     notify = criteria.notify
-    if notify is not None and notify.condition is not None:
-        notify = replace(notify, condition=_written_out(notify.condition))
+    if notify is not None:
+        condition = None if notify.condition is None else _written_out(notify.condition)
+        notify = replace(notify, condition=condition, escalation=())
     filter_ = None if criteria.filter is None else _written_out(criteria.filter)
     streams = tuple(stream for stream in criteria.streams if stream in STREAMS_OF_0_1_0)
-    return replace(criteria, streams=streams, criteria_sets=(), filter=filter_, notify=notify)
+    return replace(criteria, streams=streams, criteria_sets=(), filter=filter_, quiet=None, notify=notify)
 
 
 def _written_out(node: Filter) -> Filter:

@@ -16,7 +16,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.routing.intents import ChannelRef
+from bot.routing.intents import ChannelRef, MentionReason
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store import schema
 from bot.store.channels.reachability import (
@@ -28,7 +28,9 @@ from bot.store.channels.reachability import (
 from bot.store.channels.refused_mentions import record_mention_outcomes
 from bot.store.channels.subscriptions import confirm_subscriptions, discard_unconfirmed
 from bot.store.outbox.claiming import release_threads
+from bot.store.outbox.drill_writer import count_drill_steps
 from bot.store.outbox.edit_writer import enqueue_edits, mark_threads_stale
+from bot.store.outbox.escalation_writer import mark_mentioned
 from bot.store.outbox.follow_up_outcomes import (
     follow_new_root,
     forget_lost_follow_ups,
@@ -48,6 +50,7 @@ from bot.store.outbox.models import (
 )
 
 _d = schema.deliveries
+_m = schema.mentions
 _t = schema.threads
 
 _SAID_BY_NEW_ROOT = (
@@ -141,7 +144,10 @@ async def _enqueue_missed_edits(
         priority = Priority(min(row.priority, Priority.EDIT)) if notice_id else Priority.EDIT
         wanted[notice_id, priority][row.id] = (row.team_id, row.channel_id)
     for (notice_id, priority), channels in wanted.items():
-        await enqueue_edits(connection, channels, now, notice_id=notice_id, priority=priority)
+        # What was sent was to reach a thread that is muted, and so is what came while it was sent.
+        await enqueue_edits(
+            connection, channels, now, notice_id=notice_id, priority=priority, even_muted=True
+        )
 
 
 async def _record_follow_up(connection: AsyncConnection, delivered: DeliveredBatch, now: datetime) -> None:
@@ -162,6 +168,26 @@ async def _publish_image(connection: AsyncConnection, delivered: DeliveredBatch,
 async def _record_mentions(connection: AsyncConnection, delivered: DeliveredBatch, now: datetime) -> None:
     """Record which mentions Slack refused in a channel, and which it accepts again."""
     await record_mention_outcomes(connection, delivered, now)
+
+
+async def _count_steps_from_root(
+    connection: AsyncConnection, delivered: DeliveredBatch, now: datetime
+) -> None:
+    """Count the steps that mention people from the root's mention, which Slack accepted now."""
+    threads = [d.thread_id for d, _ in delivered]
+    in_root = _m.c.occasion == MentionReason.NEW_EVENT.value
+    query = select(_m.c.id).where(_m.c.thread_id.in_(threads), in_root)
+    await mark_mentioned(connection, list((await connection.execute(query)).scalars()), now)
+
+
+async def _count_steps(connection: AsyncConnection, delivered: DeliveredBatch, now: datetime) -> None:
+    """Count the steps that mention people from the mention, which Slack accepted now."""
+    await mark_mentioned(connection, [d.subject_id for d, _ in delivered], now)
+
+
+async def _count_drill_steps(connection: AsyncConnection, delivered: DeliveredBatch, now: datetime) -> None:
+    """Count a drill's steps from its first mention, which Slack accepted now."""
+    await count_drill_steps(connection, [d.subject_id for d, _ in delivered], now)
 
 
 async def _confirm_subscription(
@@ -287,6 +313,9 @@ _ON_DELIVERED: tuple[DeliveredEffect, ...] = (
     _release_thread,
     _publish_image,
     _record_mentions,
+    _count_steps_from_root,
+    _count_steps,
+    _count_drill_steps,
     _confirm_subscription,
     _requeue_reachable_channel,
 )
@@ -313,7 +342,8 @@ _GIVEN_UP = frozenset(
 
 EFFECTS: Mapping[DeliveryKind, KindEffects] = {
     DeliveryKind.ROOT: KindEffects(
-        _POSTED | {_record_posted_revision}, _GIVEN_UP | {_dead_letter_thread, _reassign_canary}
+        _POSTED | {_record_posted_revision, _count_steps_from_root},
+        _GIVEN_UP | {_dead_letter_thread, _reassign_canary},
     ),
     # Slack accepts edits where it accepts no posts, so an edit proves nothing about the channel; and
     # nothing waits for it.
@@ -321,7 +351,7 @@ EFFECTS: Mapping[DeliveryKind, KindEffects] = {
         frozenset({_record_posted_revision, _publish_image, _record_mentions}), _GIVEN_UP | {_reassign_canary}
     ),
     DeliveryKind.REPLY: KindEffects(_POSTED, _GIVEN_UP),
-    DeliveryKind.MENTION: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.MENTION: KindEffects(_POSTED | {_count_steps}, _GIVEN_UP),
     DeliveryKind.CONFIRMATION: KindEffects(
         _POSTED | {_confirm_subscription}, _GIVEN_UP | {_discard_subscription}
     ),
@@ -339,5 +369,9 @@ EFFECTS: Mapping[DeliveryKind, KindEffects] = {
     DeliveryKind.INCIDENT_RESOLVED: KindEffects(_POSTED, _GIVEN_UP),
     DeliveryKind.MENTION_REFUSED: KindEffects(_POSTED, _GIVEN_UP),
     DeliveryKind.FIRST_REAL_EVENT: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.MUTE: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.ESCALATION: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.DRILL: KindEffects(_POSTED | {_count_drill_steps}, _GIVEN_UP),
+    DeliveryKind.DRILL_END: KindEffects(_POSTED, _GIVEN_UP),
 }
 """What follows from each kind's outcomes; total, by a test."""

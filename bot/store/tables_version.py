@@ -6,6 +6,7 @@ tenth of a second, for which every start would wait.
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,7 +67,8 @@ def alembic_config(connection: Connection | None = None) -> Config:
     """Return Alembic's configuration, for work on a connection whose transaction is the caller's."""
     from alembic.config import Config
 
-    config = Config()
+    # Its default is what the standard output was when Alembic was imported, which may be closed by now.
+    config = Config(stdout=sys.stdout)
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     return config

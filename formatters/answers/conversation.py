@@ -10,7 +10,6 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import observers_block, status_labels
 
 RUNS = (
     "gwevent knows only the alerts that LIGO, Virgo and KAGRA send: not whether detectors are running,"
@@ -41,33 +40,6 @@ def runs() -> Message:
     """Return the answer to "are the detectors up" and "when is the next observing run"."""
     text = f"{RUNS} Whether alerts arrive here: `status`."
     return blocks.message(text.replace("`", ""), blocks.section(text))
-
-
-_NEAREST = {
-    "observe": "The button “I'm observing” below an event's message says it to this channel.",
-    "coverage": "“who is observing” lists who pressed “I'm observing” in this channel.",
-    "mute": "“subscriptions pause 3” stops a subscription for a while.",
-}
-
-
-def later_command(word: str) -> Message:
-    """Return the answer to a command that gwevent doesn't have yet, with what comes nearest."""
-    text = escape(f"gwevent has no “{plain_text(word)}” yet. {_NEAREST.get(word, '')}".strip())
-    return blocks.message(text, blocks.section(text), is_refusal=True)
-
-
-def observers(superevent: Superevent, people: Sequence[str], *, has_thread: bool) -> Message:
-    """Return who observes an event, as far as people said so in this channel by the button."""
-    name = " ".join([*status_labels(superevent), superevent.superevent_id])
-    listed = observers_block(tuple(people))
-    if listed:
-        count = f"{len(people)} {'person has' if len(people) == 1 else 'people have'}"
-        text = f"{name}: {count} pressed “I'm observing” in this channel."
-    elif has_thread:
-        text = f"{name}: nobody has pressed “I'm observing” in this channel yet."
-    else:
-        text = f"{name} has no message in this channel, so nobody could say here who is observing it."
-    return blocks.message(escape(text), blocks.section(escape(text)), *listed)
 
 
 def day(

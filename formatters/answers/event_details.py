@@ -12,6 +12,7 @@ from formatters.blockkit.mrkdwn import bold, escape, link, web_url
 from formatters.models.notice import CLASSES, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
+from formatters.posts.channel_view import ImageRef
 from formatters.text import quantities
 from formatters.text.csv_lines import csv_line
 
@@ -175,7 +176,7 @@ def _csv_row(notice: Notice) -> str:
     return csv_line(values)
 
 
-def image_message(superevent: Superevent, notice: Notice, shown: alert_card.ImageRef) -> Message:
+def image_message(superevent: Superevent, notice: Notice, shown: ImageRef) -> Message:
     """Return the image of the notice's sky map."""
     title = f"Sky map of {notice_label(superevent, notice)}"
     return blocks.message(

@@ -18,6 +18,7 @@ from formatters.models.notice import Distance, Notice
 from formatters.models.observing import PositionAltitude, PositionWindow, Site
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
+from formatters.posts.channel_view import ImageRef
 from formatters.text import galaxy_lines, night_times, quantities, vocabulary
 
 MAX_ROWS = 50
@@ -271,7 +272,7 @@ def picture_message(
     superevent: Superevent,
     notice: Notice,
     ranking: GalaxyRanking,
-    shown: alert_card.ImageRef,
+    shown: ImageRef,
     made_on: Sequence[str] = (),
 ) -> Message:
     """Return the image of the notice's sky map with the first galaxies marked; `made_on` are `map_lines`."""

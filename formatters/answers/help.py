@@ -4,36 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from formatters.answers.help_acting import ACTING_PAGES
+from formatters.answers.help_page import WHICH_EVENT, HelpPage, Usage
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
 from formatters.models.notice import canonical_id
 
-Usage = tuple[str, str]
-"""The text typed after `/gwevent`, and what it does."""
-
-
-@dataclass(frozen=True, slots=True)
-class HelpPage:
-    """What `help` says about one word."""
-
-    title: str
-    usages: tuple[Usage, ...]
-    notes: tuple[str, ...] = ()
-    """mrkdwn, below the usages."""
-    words: tuple[str, ...] = ()
-    """Other words that lead to this page."""
-
-
 _KINDS = (
     "`mock`, `test`, `lowsig` and `retracted` mean *also*; `only mock` means mocks alone. Without them: real,"
     " significant events that aren't retracted."
-)
-_WHICH_EVENT = (
-    "The event's id may stand before or after the word. Without one it is the thread's event, else this"
-    " channel's newest, else the newest significant one; the answer says which."
 )
 _SUBSCRIBED = "Mentions: prefer @here to @channel, because @here skips people who are away."
 
@@ -74,7 +55,7 @@ PAGES: Mapping[str, HelpPage] = {
     "history": HelpPage(
         "An event's notices",
         (("history S230518h", "a table of all its notices"),),
-        (_WHICH_EVENT,),
+        (WHICH_EVENT,),
         ("notices",),
     ),
     "map": HelpPage(
@@ -83,7 +64,7 @@ PAGES: Mapping[str, HelpPage] = {
             ("map S230518h", "the picture of its newest sky map"),
             ("map galaxies", "with the first galaxies of its volume marked"),
         ),
-        (_WHICH_EVENT,),
+        (WHICH_EVENT,),
         ("skymap", "picture", "image", "plot"),
     ),
     "export": HelpPage(
@@ -94,7 +75,7 @@ PAGES: Mapping[str, HelpPage] = {
             ("export json S230518h", "the newest notice as published, without its map"),
             ("export csv S230518h", "its notices as a table"),
         ),
-        (_WHICH_EVENT,),
+        (WHICH_EVENT,),
         ("json", "moc", "ds9", "csv", "tiles", "download"),
     ),
     "check": HelpPage(
@@ -104,7 +85,7 @@ PAGES: Mapping[str, HelpPage] = {
             ("check 197.45 -23.381 40 Mpc S190425z", "with a distance; or z=0.0098"),
             ("check (several lines)", "one position per line, with a name before it if you like"),
         ),
-        ("Names of objects aren't looked up: give RA and Dec.", _WHICH_EVENT),
+        ("Names of objects aren't looked up: give RA and Dec.", WHICH_EVENT),
         ("position", "positions", "crossmatch"),
     ),
     "candidates": HelpPage(
@@ -123,7 +104,7 @@ PAGES: Mapping[str, HelpPage] = {
         (
             "Each is compared with the newest sky map. Names in any spelling: `at 2026abc`, an alias. The"
             " thread's Follow-up reply shows what you do, `candidates` with your name; other channels don't.",
-            _WHICH_EVENT,
+            WHICH_EVENT,
         ),
         ("candidate", "counterpart", "counterparts", "transient", "transients", "keep", "reject"),
     ),
@@ -139,7 +120,7 @@ PAGES: Mapping[str, HelpPage] = {
         (
             "Ranked by probability density at the galaxy times its stellar mass. A share of the ranking isn't"
             " the probability that the event was there.",
-            _WHICH_EVENT,
+            WHICH_EVENT,
         ),
         ("galaxy", "hosts", "host", "catalogue", "catalog"),
     ),
@@ -155,7 +136,7 @@ PAGES: Mapping[str, HelpPage] = {
         (
             "Altitude, darkness, the Moon and the time that fields take are counted. By day it is about the"
             " coming night. A new map makes a new plan: ask again.",
-            _WHICH_EVENT,
+            WHICH_EVENT,
         ),
         ("plans", "pointings", "pointing", "fov", "fields", "tiling"),
     ),
@@ -168,9 +149,10 @@ PAGES: Mapping[str, HelpPage] = {
             ("visible Palomar at 2026-12-01", "the night that begins on that date; or a time"),
             ("visible Palomar altitude 20", "above another altitude, in degrees"),
         ),
-        (_WHICH_EVENT, "Sites of your own: `help sites`."),
+        (WHICH_EVENT, "Sites of your own: `help sites`."),
         ("observable", "observability", "visibility", "tonight"),
     ),
+    **ACTING_PAGES,
     "subscribe": HelpPage(
         "Alerts for this channel",
         (
@@ -182,7 +164,12 @@ PAGES: Mapping[str, HelpPage] = {
                 "what else names them, in one reply of the thread",
             ),
             ("subscribe … [criteria rubin-2026]", "with their grades by criteria sets; `help criteria`"),
+            ("subscribe … [quiet BBH]", "posted as ever, but a push has only the header"),
             ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "with a mention"),
+            (
+                "subscribe … notify … escalate 5min @second 10min webhook",
+                "who is next if nobody presses “I have it”; times count from the first mention",
+            ),
             ("subscriptions test CBC BNS>0.5", "which past events it would have brought"),
         ),
         (
@@ -190,7 +177,7 @@ PAGES: Mapping[str, HelpPage] = {
             " `notify-mocks` before the `if`.",
             "More about filters: `help filters`.",
         ),
-        ("notify", "sub", "mention", "mentions"),
+        ("notify", "sub", "mention", "mentions", "escalate", "escalation", "quiet"),
     ),
     "unsubscribe": HelpPage(
         "Fewer alerts",
@@ -212,10 +199,14 @@ PAGES: Mapping[str, HelpPage] = {
             ),
             ("subscriptions pause 3", "stop it for a while; `resume 3` starts it again"),
             ("subscriptions remove 3", "the same as unsubscribe"),
+            (
+                "subscriptions drill 3",
+                "try its mentions now, marked DRILL, without an event; `drill stop` ends it",
+            ),
             ("subscriptions test CBC BNS>0.5", "which past events would have matched"),
             ("subscriptions history", "who changed what, the newest first"),
         ),
-        words=("subs", "subscription", "edit", "pause", "resume", "test", "dialog", "form"),
+        words=("subs", "subscription", "edit", "pause", "resume", "test", "drill", "dialog", "form"),
     ),
     "sites": HelpPage(
         "This channel's observing sites",
@@ -253,7 +244,7 @@ PAGES: Mapping[str, HelpPage] = {
         (
             "A new line does as well as a semicolon. Sentences too: _would we trigger?_, _why only silver_.",
             "rubin-2026: only an INITIAL triggers. gwevent's reading of Rubin's strategy, not Rubin's word.",
-            _WHICH_EVENT,
+            WHICH_EVENT,
         ),
         ("criterion", "grades", "grade", "trigger", "gold", "silver", "bronze", "rubin"),
     ),
@@ -276,6 +267,7 @@ COMMANDS: tuple[Usage, ...] = tuple(usage for page in PAGES.values() for usage i
 OVERVIEW: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("See", ("latest", "events", "S230518h", "history", "map", "export")),
     ("Point", ("check", "visible", "galaxies", "candidates", "plan")),
+    ("Act", ("observe", "coverage", "mute")),
     ("Channel", ("subscribe", "unsubscribe", "subscriptions", "sites", "criteria")),
     ("Bot", ("status", "help check")),
 )
@@ -392,6 +384,8 @@ def unknown_command(question: str, nearest: str | None = None) -> Message:
     text = f"I don't understand “{escape(plain_text(question))}”."
     first = question.partition(" ")[0].casefold()
     near = [nearest] if nearest else difflib.get_close_matches(first, _COMMAND_WORDS, n=1, cutoff=0.6)
+    if nearest is None and any(first in page.words for page in PAGES.values()):
+        near = [f"help {first}"]
     if near:
         text += f" Did you mean `/gwevent {near[0]}`?"
     return blocks.message(

@@ -16,6 +16,7 @@ from formatters.models.observing import Site
 from formatters.models.pointing import MAX_PLAN_FIELDS, Pointing
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
+from formatters.posts.channel_view import ImageRef
 from formatters.text import night_times, quantities
 
 MAX_ROWS = 30
@@ -32,7 +33,7 @@ class PlanAnswer:
 
     superevent: Superevent
     plan: EventPlan
-    image: alert_card.ImageRef | None = None
+    image: ImageRef | None = None
     """The picture of the map with the fields."""
     no_image: str | None = None
     """Why there is no picture, a sentence that isn't escaped; None where none is expected."""

@@ -10,6 +10,7 @@ from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
 from formatters.models.incident import Incident
 from formatters.models.source_status import SourceStatus
+from formatters.models.treasure_map import TreasureMapState
 from formatters.posts import incident
 from formatters.text import quantities
 from formatters.text.broker_lines import broker_lines
@@ -46,12 +47,18 @@ class Status:
     subscriptions: int
     incidents: tuple[Incident, ...] = ()
     """Open incidents, oldest first, as reported to the operators."""
+    problem: str | None = None
+    """What people asked for and will not get, one sentence, not escaped; None if there is nothing."""
+    treasure_map: TreasureMapState | None = None
+    """How reading others' pointings goes; None if the settings don't have them read."""
 
 
 def message(status: Status, now: datetime) -> Message:
     """Return the status at `now`, open incidents first."""
     lines = [*broker_lines(status.sources), last_notice_line(status.last_notice, now)]
     lines[:0] = [f"{incident.sentence(wrong)}." for wrong in status.incidents]
+    if status.treasure_map is not None:
+        lines.append(treasure_map_line(status.treasure_map, now))
     if not status.sources:
         lines.insert(0, "This process reads no source")
     deliveries = quantities.number(status.pending_deliveries)
@@ -65,6 +72,8 @@ def message(status: Status, now: datetime) -> Message:
         payloads = quantities.pluralize(status.quarantined, "payload")
         lines.append(f"In quarantine: {payloads} that couldn't be handled")
     lines.append(f"Subscriptions: {quantities.number(status.subscriptions)}")
+    if status.problem is not None:
+        lines.append(status.problem)
     foot = escape(
         f"gwevent {plain_text(status.version)} · running for"
         f" {quantities.duration_text(now - status.started_at)}"
@@ -84,3 +93,15 @@ def last_notice_line(notice: LastNotice | None, now: datetime) -> str:
     if now - notice.received > MAX_SILENCE:
         line += " (unusually long ago: mocks come every hour)"
     return line
+
+
+def treasure_map_line(state: TreasureMapState, now: datetime) -> str:
+    """Describe at `now` how reading the Treasure Map goes, not escaped."""
+    if state.read_at is None:
+        age = "nothing was read yet"
+    else:
+        age = f"last read {quantities.utc(state.read_at)} ({quantities.age_text(state.read_at, now)})"
+    if state.problem is not None:
+        return f"Treasure Map: NOT READ · {plain_text(state.problem, 200)} · {age}"
+    events = quantities.pluralize(state.events, "event") if state.events else "no event"
+    return f"Treasure Map: {age} · {events} followed"

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, truncate_escaped
+from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, plain_text, truncate_escaped
 from formatters.models.channel_change import PAGE_SIZE, ChannelChange, CriteriaSetState, SubscriptionState
+from formatters.models.event_action import EventAction
 from formatters.text import quantities
 from formatters.text.change_text import author_names, grade_differences, site_differences
 
 _MAX_HISTORY_WORDS_CHARS = 300
 
 
-def subscription_history(changes: Sequence[ChannelChange], page: int, total: int) -> Message:
-    """Return one page of changes, newest first; `total` is the number of all stored changes."""
+def subscription_history(changes: Sequence[ChannelChange | EventAction], page: int, total: int) -> Message:
+    """Return one page of changes and actions, newest first; `total` is the number of all that are stored."""
     if not total:
         return _text_message(
             "No change of what this channel receives is recorded (changes are kept for 400 days)."
@@ -28,9 +29,24 @@ def subscription_history(changes: Sequence[ChannelChange], page: int, total: int
         further.append(f"Older: `/gwevent subscriptions history {page + 1}`")
     return blocks.message(
         f"Who changed what this channel receives, page {page} of {pages}",
-        *(blocks.section(change_line(change)) for change in changes),
+        *(blocks.section(_line(one)) for one in changes),
         blocks.context(*further),
     )
+
+
+def _line(one: ChannelChange | EventAction) -> str:
+    return action_line(one) if isinstance(one, EventAction) else change_line(one)
+
+
+def action_line(action: EventAction) -> str:
+    """Format what somebody did about an event, or a drill, as one line of mrkdwn."""
+    when = escape(quantities.utc(action.at))
+    what = str(action.kind)
+    if action.superevent_id is not None:
+        what = f"{plain_text(action.superevent_id)} {what}"
+    if action.detail:
+        what = f"{what}: {plain_text(action.detail, _MAX_HISTORY_WORDS_CHARS)}"
+    return f"{when} · {author_names([action.user_id])} · {escape(what, SECTION_MAX)}"
 
 
 def change_line(change: ChannelChange) -> str:

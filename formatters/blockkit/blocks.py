@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from formatters.blockkit import mrkdwn
@@ -93,10 +94,12 @@ def button(
     url: str | None = None,
     value: str | None = None,
     confirmation: str | None = None,
+    is_primary: bool = False,
 ) -> Block:
     """Return a button; with `url` (checked by `mrkdwn.web_url`) it opens a page.
 
-    `confirmation` is a question in plain text that Slack asks before it sends the action.
+    `confirmation` is a question in plain text that Slack asks before it sends the action. A primary button is
+    green, and the one thing that is asked for.
     """
     element: dict[str, Any] = {
         "type": "button",
@@ -107,6 +110,8 @@ def button(
         element["url"] = url
     if value is not None:
         element["value"] = mrkdwn.truncate(value, mrkdwn.BUTTON_VALUE_MAX)
+    if is_primary:
+        element["style"] = "primary"
     if confirmation is not None:
         element["confirm"] = {
             "title": _plain("Are you sure?", 100),
@@ -115,6 +120,41 @@ def button(
             "deny": _plain("No", 30),
         }
     return element
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MenuOption:
+    """One line of an overflow menu."""
+
+    text: str
+    """Plain text, not escaped."""
+    value: str
+    """What the app is sent when it is chosen; different from the others of its menu."""
+    url: str | None = None
+    """The page that it opens, checked by `mrkdwn.web_url`."""
+
+
+def overflow(action_id: str, options: Sequence[MenuOption]) -> Block:
+    """Return an overflow menu ("…").
+
+    Raises ValueError unless Slack takes that many options, and values of that length.
+    """
+    if not mrkdwn.OVERFLOW_MIN <= len(options) <= mrkdwn.OVERFLOW_MAX:
+        raise ValueError(f"An overflow menu can't have {len(options)} options.")
+    if any(mrkdwn.utf16_length(option.value) > mrkdwn.OPTION_VALUE_MAX for option in options):
+        raise ValueError("A value of an overflow menu is too long, and a part of it would be another.")
+    return {
+        "type": "overflow",
+        "action_id": action_id,
+        "options": [
+            {
+                "text": _plain(option.text, mrkdwn.OPTION_TEXT_MAX),
+                "value": option.value,
+                **({} if option.url is None else {"url": option.url}),
+            }
+            for option in options
+        ],
+    }
 
 
 def image(alt_text: str, *, file_id: str | None = None, url: str | None = None) -> Block:
@@ -129,7 +169,7 @@ def image(alt_text: str, *, file_id: str | None = None, url: str | None = None) 
 
 
 def actions(*elements: Block) -> Block:
-    """Return a row of at least one button."""
+    """Return a row of at least one button or menu."""
     return {"type": "actions", "elements": list(elements[: mrkdwn.ACTIONS_MAX])}
 
 

@@ -28,6 +28,12 @@ ACTIONS_MAX = 25
 BUTTON_TEXT_MAX = 75
 BUTTON_URL_MAX = 3_000
 BUTTON_VALUE_MAX = 2_000
+OVERFLOW_MAX = 5
+"""Limit of the options of an overflow menu (docs.slack.dev/reference/block-kit, OverflowMenuElement)."""
+OVERFLOW_MIN = 2
+"""Slack's documentation once demanded two options of an overflow menu, and its SDK now says one."""
+OPTION_TEXT_MAX = 75
+OPTION_VALUE_MAX = 150
 CONFIRM_TEXT_MAX = 300
 """Limit of the text in a button's confirmation dialog."""
 TABLE_ROWS_MAX = 100

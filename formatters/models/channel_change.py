@@ -21,6 +21,10 @@ BY_ROLLBACK = "rollback"
 """Author of a change that the operator made by preparing the database for an older gwevent."""
 
 
+BY_FORGETTING = "forget-person"
+"""Author of a change that the operator made by having a person forgotten."""
+
+
 PAGE_SIZE = 10
 """Number of changes on one page of the history."""
 
@@ -74,7 +78,7 @@ class ChannelChange:
     after: RecordedState | None
     """State after the change; None if the subscription was ended, or the criteria set removed."""
     changed_by: str
-    """Slack user id of the author, BY_IMPORT, BY_GWEVENT or BY_ROLLBACK."""
+    """Slack user id of the author, BY_IMPORT, BY_GWEVENT, BY_ROLLBACK or BY_FORGETTING."""
     changed_at: datetime
 
     @property

@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from formatters.models.counterpart import Counterpart, RegionChange
+from formatters.models.coverage import CoverageSummary
 from formatters.models.galaxy import VolumeGalaxies
 from formatters.models.nearby_alert import NearbyCoincidence
 from formatters.models.notice import Notice
@@ -66,6 +67,8 @@ class FollowUp:
     nearby: tuple[NearbyCoincidence, ...] = ()
     galaxies: VolumeGalaxies | None = None
     """None where there is nothing to say of galaxies; they alone are no reason for a reply."""
+    coverage: CoverageSummary | None = None
+    """None where nothing is planned or done; it alone is no reason for a reply."""
     levels_map: LevelsMap | None = None
     """None if no map can be read."""
     levels_failed: bool = False

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from formatters.blockkit.mrkdwn import SECTION_MAX, escape, target_label
-from formatters.models.filter import Compare, Filter, GradeCondition, Or, conditions
+from formatters.models.escalation import WEBHOOK, EscalationStep
+from formatters.models.filter import And, Compare, Filter, GradeCondition, Or, conditions
 from formatters.models.related_message import Stream
 
 BROADCAST_WORDS = {"<!here>": "@here", "<!channel>": "@channel"}
@@ -31,36 +33,48 @@ class MentionRule:
     """True to mention only if light may be expected (`significance.is_light_expected`): "if NS"."""
     condition: Filter | None = None
     """Additional condition for a mention; not allowed together with `only_ns`."""
+    escalation: tuple[EscalationStep, ...] = ()
+    """Who is next, at increasing times after the first mention, as long as nobody says "I have it"."""
+
+    @property
+    def all_targets(self) -> tuple[str, ...]:
+        """Everybody whom the rule may mention, those of its steps too, each once."""
+        steps = (target for step in self.escalation for target in step.targets)
+        return tuple(dict.fromkeys((*self.targets, *steps)))
 
     @property
     def canonical(self) -> str:
         """The canonical text: "notify @here <@U024BE7LH> notify-mocks if NS"."""
-        parts = ["notify", *(BROADCAST_WORDS.get(target, target) for target in self.targets)]
-        return " ".join([*parts, *self._conditions])
+        parts = ["notify", *map(_typed_target, self.targets)]
+        return " ".join([*parts, *self._conditions, *self._steps(_typed_target)])
 
     @property
     def mrkdwn(self) -> str:
         """The rule as mrkdwn with real mentions of people and groups; broadcasts are plain words."""
         conditions = [escape(words, SECTION_MAX) for words in self._conditions]
-        return " ".join(["notify", *map(target_label, self.targets), *conditions])
+        steps = self._steps(target_label)
+        return " ".join(["notify", *map(target_label, self.targets), *conditions, *steps])
 
     @property
     def silent_mrkdwn(self) -> str:
         """The rule as mrkdwn that notifies nobody: "notify @here, 2 people, 1 group if NS"."""
         conditions = [escape(words, SECTION_MAX) for words in self._conditions]
-        return " ".join(["notify", self.silent_targets, *conditions])
+        steps = ["escalate"] if self.escalation else []
+        for step in self.escalation:
+            steps += [_minutes(step), silent_targets(step.targets) or WEBHOOK]
+        return " ".join(["notify", self.silent_targets, *conditions, *steps])
 
     @property
     def silent_targets(self) -> str:
         """The targets as mrkdwn that notifies nobody; people are counted, as names would notify them."""
-        parts = [BROADCAST_WORDS[target] for target in self.targets if target in BROADCAST_WORDS]
-        people = sum(target.startswith("<@") for target in self.targets)
-        groups = len(self.targets) - len(parts) - people
-        if people:
-            parts.append("1 person" if people == 1 else f"{people} people")
-        if groups:
-            parts.append(f"{groups} group{'s' if groups > 1 else ''}")
-        return ", ".join(parts)
+        return silent_targets(self.targets)
+
+    def _steps(self, label: Callable[[str], str]) -> list[str]:
+        """Return the words of the escalation: "escalate", "5min", "@second", "10min", "webhook"."""
+        words = ["escalate"] if self.escalation else []
+        for step in self.escalation:
+            words += [_minutes(step), *map(label, step.targets), *([WEBHOOK] if step.webhook else [])]
+        return words
 
     @property
     def _conditions(self) -> list[str]:
@@ -69,6 +83,18 @@ class MentionRule:
         if self.condition is not None:
             parts.append(f"if {_condition_text(self.condition)}")
         return parts
+
+
+def silent_targets(targets: Sequence[str]) -> str:
+    """Return targets as mrkdwn that notifies nobody; people are counted, as names would notify them."""
+    parts = [BROADCAST_WORDS[target] for target in targets if target in BROADCAST_WORDS]
+    people = sum(target.startswith("<@") for target in targets)
+    groups = len(targets) - len(parts) - people
+    if people:
+        parts.append("1 person" if people == 1 else f"{people} people")
+    if groups:
+        parts.append(f"{groups} group{'s' if groups > 1 else ''}")
+    return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +117,9 @@ class Criteria:
     """Slugs of the criteria sets whose grades the channel's messages show, as they were typed."""
     filter: Filter | None = None
     """Further conditions; None for none. A group condition on the whole filter is in `group` instead."""
+    quiet: Filter | None = None
+    """Events whose posts have no push words beyond the header, unless they coincide with another signal: a
+    condition such as BBH; None for none."""
     notify: MentionRule | None = None
     """The mention rule; None if nobody is mentioned."""
 
@@ -140,7 +169,9 @@ class Criteria:
             # Circulars alone are written as before there were other streams.
             switches += ["streams", *self.streams] if self.streams != (Stream.CIRCULARS,) else self.streams
         sets = ["criteria", *self.criteria_sets] if self.criteria_sets else []
-        return " ".join([self.group_and_filter, *([] if self.real else ["only"]), *switches, *sets])
+        quiet = [] if self.quiet is None else ["quiet", in_parentheses(self.quiet)]
+        real = [] if self.real else ["only"]
+        return " ".join([self.group_and_filter, *real, *switches, *quiet, *sets])
 
     @property
     def group_and_filter(self) -> str:
@@ -187,6 +218,20 @@ class Subscription:
     missing_sets: tuple[str, ...] = ()
     """Criteria sets that it names and the workspace doesn't have ("ntt-kilonova"), or grades that such a set
     doesn't have ("ntt-kilonova Silver"). Conditions on them are unknown, so they never hold."""
+
+
+def in_parentheses(condition: Filter) -> str:
+    """Return a condition as one group: "BBH", "(BBH or Terrestrial)"."""
+    return f"({condition.canonical})" if isinstance(condition, And | Or) else condition.canonical
+
+
+def _typed_target(target: str) -> str:
+    return BROADCAST_WORDS.get(target, target)
+
+
+def _minutes(step: EscalationStep) -> str:
+    """Return a step's time as it is typed: "5min"."""
+    return f"{round(step.after.total_seconds() / 60)}min"
 
 
 def _condition_text(condition: Filter) -> str:

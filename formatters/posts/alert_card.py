@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import quote
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
@@ -18,20 +15,17 @@ from formatters.blockkit.mrkdwn import (
     mentions,
     plain_text,
     strikethrough,
-    web_url,
 )
 from formatters.models import significance
-from formatters.models.criteria_set import GradeOutcome
 from formatters.models.notice import (
     EARLYWARNING,
-    Category,
     Event,
-    ExternalCoincidence,
     Notice,
     is_unusual_id,
 )
-from formatters.models.observing import Observability
 from formatters.models.superevent import Superevent
+from formatters.posts.channel_view import ChannelView as ChannelView
+from formatters.posts.event_buttons import people_and_buttons
 from formatters.posts.root_facts import RootTexts, root_facts
 from formatters.text import (
     coincidence_lines,
@@ -49,43 +43,10 @@ from formatters.text.source_lines import headline, source_lines
 
 # A longer time between notice and receipt means that an archive is being read, not a delay.
 _MAX_LIVE_DELAY = timedelta(hours=24)
-_MAX_TRIGGER_BUTTONS = 3
-"""Maximum number of coincidences that get a button for their trigger's page."""
 
 
 NO_FACTS = "This notice carries no facts about the candidate."
 """Said of a notice without an event that is no retraction."""
-TOGGLE_OBSERVER_ACTION = "observe.toggle"
-"""Slack action id of the button "I'm observing". The button's value is the superevent's id."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRef:
-    """A reference to a sky-map image: a file uploaded to Slack (`file_id`) or a web address (`url`)."""
-
-    alt_text: str
-    file_id: str | None = None
-    url: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelView:
-    """The parts of a card that depend on the channel. Equal superevents and views give equal cards."""
-
-    image: ImageRef | None = None
-    """Image of the newest sky map; None if there is none."""
-    observers: tuple[str, ...] = ()
-    """Slack user ids of the people who pressed "I'm observing" in this channel, in that order."""
-    mentions: tuple[str, ...] = ()
-    """Mentions that must notify, in Slack's syntax; empty except in the first post of a root message."""
-    observability: Observability | None = None
-    """What the channel's sites can observe of the newest map; None without sites or without a map."""
-    grades: tuple[GradeOutcome, ...] = ()
-    """What the channel's criteria sets say of the superevent, in the channel's order."""
-    is_root: bool = False
-    """True for a channel's root message, which has the button "I'm observing"; False in command answers."""
-    asked_at: datetime | None = None
-    """Time at which a command asked for the card, which then says the event's age; None in a post."""
 
 
 def alert_card(superevent: Superevent, view: ChannelView) -> Message:
@@ -94,7 +55,7 @@ def alert_card(superevent: Superevent, view: ChannelView) -> Message:
         return _retraction_card(superevent, view)
     notice = superevent.latest
     if notice.event is None:
-        return _card_without_event(superevent)
+        return _card_without_event(superevent, view)
     return _candidate_card(superevent, notice, notice.event, view)
 
 
@@ -128,59 +89,6 @@ def status_labels(superevent: Superevent) -> list[str]:
 def alert_type_with_ordinal(superevent: Superevent, notice: Notice) -> str:
     """Return the notice's alert type, numbered from the second PRELIMINARY on: "PRELIMINARY 2", "UPDATE"."""
     return vocabulary.numbered_alert_type(superevent, notice)
-
-
-def observers_block(observers: tuple[str, ...]) -> list[Block]:
-    """Return a context block that lists the observers; an empty list if nobody observes."""
-    people = [f"<@{user}>" for user in observers if re.fullmatch(r"[UW][A-Z0-9]+", user)]
-    return [blocks.context(f"Observing: {', '.join(people)}")] if people else []
-
-
-def link_buttons(notice: Notice, view: ChannelView | None = None) -> Block | None:
-    """Return the row of buttons below a card, or None if there are none.
-
-    GraceDB is linked if the notice gives its address; Circulars and Treasure Map only for real events. A
-    retracted candidate needs no observations, so Treasure Map and "I'm observing" are left out for it.
-    """
-    buttons = []
-    if view is not None and view.is_root and not notice.is_retraction:
-        buttons.append(blocks.button("I'm observing", TOGGLE_OBSERVER_ACTION, value=notice.superevent_id))
-    gracedb = web_url(notice.urls.get("gracedb"))
-    if gracedb is not None:
-        buttons.append(blocks.button("GraceDB", "link.gracedb", url=gracedb))
-    if notice.category is Category.REAL:
-        # GCN's query page always exists; the event's own page only after the first circular.
-        circulars = web_url(f"https://gcn.nasa.gov/circulars?query={quote(notice.superevent_id, safe='')}")
-        treasure_map = None
-        if not is_unusual_id(notice.superevent_id):
-            treasure_map = web_url(f"https://treasuremap.space/alerts?graceids={notice.superevent_id}")
-        if circulars is not None:
-            buttons.append(blocks.button("Circulars", "link.circulars", url=circulars))
-        if treasure_map is not None and not notice.is_retraction:
-            buttons.append(blocks.button("Treasure Map", "link.treasuremap", url=treasure_map))
-        for number, external in enumerate(notice.coincidences[:_MAX_TRIGGER_BUTTONS]):
-            trigger = _trigger_page_url(external)
-            if trigger is not None:
-                text = f"{plain_text(vocabulary.observatory_label(external.observatory))} trigger"
-                # Slack refuses two buttons with the same action id.
-                action = f"link.trigger.{number}" if number else "link.trigger"
-                buttons.append(blocks.button(text, action, url=trigger))
-    return blocks.actions(*buttons) if buttons else None
-
-
-def _trigger_page_url(external: ExternalCoincidence) -> str | None:
-    """Return the address of GCN's page about an onboard trigger ("…/other/524666471.fermi"), or None.
-
-    GCN keeps these pages, for example that of GW170817. Other observatories and sub-threshold searches have
-    no public, permanent page.
-    """
-    if external.search.upper() != "GRB" or external.gcn_notice_id is None:
-        return None
-    ending = {"fermi": "fermi", "swift": "swift"}.get(external.observatory.casefold())
-    number = external.gcn_notice_id
-    if ending is None or not (number.isascii() and number.isdigit()):
-        return None
-    return web_url(f"https://gcn.gsfc.nasa.gov/other/{number}.{ending}")
 
 
 def last_known_facts(superevent: Superevent, notice: Notice) -> str | None:
@@ -285,13 +193,11 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
         shown += _all_facts(superevent, notice, event, view)
     if view.image is not None:
         shown.append(blocks.image(view.image.alt_text, file_id=view.image.file_id, url=view.image.url))
-    shown += observers_block(view.observers)
-    links = link_buttons(notice, view)
-    if links is not None:
-        shown.append(links)
+    shown += people_and_buttons(notice, view, event.time)
     shown += below
     grade = grade_lines.push_grade(view.grades)
-    notification = escape(_notification_text(superevent, notice, event, grade))
+    words = title(superevent) if view.is_quiet else _notification_text(superevent, notice, event, grade)
+    notification = escape(words)
     return blocks.message(
         f"{mentioned} {notification}" if mentioned else notification, *shown, mentions=view.mentions
     )
@@ -371,6 +277,7 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
         if view.asked_at is not None:
             when += f" ({quantities.age_text(notice.time_created, view.asked_at)})"
         lines.append(escape(when))
+    event_time = None if earlier is None or earlier.event is None else earlier.event.time
     ended = grade_lines.ended_line(view.grades)
     if ended is not None:
         lines.append(escape(ended))
@@ -378,11 +285,8 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
         blocks.header(title(superevent)),
         blocks.section(*lines),
         blocks.context(escape(notice_ordinal(superevent, notice))),
-        *observers_block(view.observers),
+        *people_and_buttons(notice, view, event_time),
     ]
-    links = link_buttons(notice, view)
-    if links is not None:
-        shown.append(links)
     labels = " ".join(status_labels(superevent))
     notification = f"{labels} {superevent.superevent_id}: no longer a candidate of interest."
     if unconfirmed:
@@ -392,11 +296,12 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
     return blocks.message(escape(notification, HEADER_MAX + NAME_MAX), *shown)
 
 
-def _card_without_event(superevent: Superevent) -> Message:
+def _card_without_event(superevent: Superevent, view: ChannelView) -> Message:
     """Return the card of a notice without an event that is no retraction; LVK has sent none so far."""
     notice = superevent.latest
     words = NO_FACTS
     known = superevent.latest_with_event
+    known_event = None if known is None else known.event
     facts = None if known is None else last_known_facts(superevent, known)
     before = []
     if known is not None and facts is not None:
@@ -405,8 +310,6 @@ def _card_without_event(superevent: Superevent) -> Message:
         blocks.header(title(superevent)),
         blocks.section(words, *map(escape, before)),
         blocks.context(escape(footer(superevent, notice, None))),
+        *people_and_buttons(notice, view, None if known_event is None else known_event.time),
     ]
-    links = link_buttons(notice)
-    if links is not None:
-        shown.append(links)
     return blocks.message(escape(" ".join([f"{title(superevent)}: {words}", *before])), *shown)

@@ -26,7 +26,7 @@ from formatters.models.galaxy import VolumeGalaxies
 from formatters.models.related_message import RelatedMessage, StoredMessage
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.text import follow_up_lines, galaxy_lines, quantities
+from formatters.text import coverage_lines, follow_up_lines, galaxy_lines, quantities
 
 MAX_ENTRIES = 20
 """Messages that the reply shows; the rest is counted."""
@@ -35,8 +35,8 @@ MAX_NEARBY = 4
 _TEXT_MAX = 2_500
 """Characters of the text beside the blocks; both count against the limit of a message."""
 _FACT_MAX = 320
-_GALAXIES_MAX = 600
-"""Characters of a line about galaxies, which ends with a command."""
+_COMMAND_LINE_MAX = 600
+"""Characters of a line that ends with a command: about galaxies, about coverage."""
 CIRCULARS_URL_TEMPLATE = "https://gcn.nasa.gov/circulars?query={}"
 """GCN's circulars that name an event; its own page of an event exists only after the first circular."""
 
@@ -133,7 +133,7 @@ def _title(superevent: Superevent) -> str:
 
 
 def _head(follow_up: FollowUp) -> list[_Words]:
-    """Return what stands above the list: a retraction without its notice, moves, candidates, galaxies."""
+    """Return what stands above the list: a retraction without its notice, moves, candidates, galaxies …"""
     superevent = follow_up.superevent
     lines = []
     told = pending_retraction(superevent, [entry.stored for entry in follow_up.entries])
@@ -145,13 +145,18 @@ def _head(follow_up: FollowUp) -> list[_Words]:
         lines += [] if moved is None else [_plain(superevent, moved)]
     candidates = follow_up_lines.candidates_line(superevent, follow_up.candidates)
     lines += [] if candidates is None else [_plain(superevent, candidates)]
-    return lines if follow_up.galaxies is None else [*lines, *_galaxy_lines(superevent, follow_up.galaxies)]
+    if follow_up.galaxies is not None:
+        lines += _galaxy_lines(superevent, follow_up.galaxies)
+    if follow_up.coverage is not None:
+        covered = coverage_lines.follow_up_line(superevent, follow_up.coverage)
+        lines.append(_plain(superevent, covered, _COMMAND_LINE_MAX))
+    return lines
 
 
 def _galaxy_lines(superevent: Superevent, galaxies: VolumeGalaxies) -> list[_Words]:
     entered = galaxy_lines.entered_line(superevent, galaxies)
     told = [*([] if entered is None else [entered]), galaxy_lines.follow_up_line(superevent, galaxies)]
-    return [_plain(superevent, line, _GALAXIES_MAX) for line in told]
+    return [_plain(superevent, line, _COMMAND_LINE_MAX) for line in told]
 
 
 def _retraction_words(superevent: Superevent, stored: StoredMessage) -> _Words:
@@ -250,9 +255,14 @@ def _plain(superevent: Superevent, line: str, limit: int = _FACT_MAX) -> _Words:
 
 
 def _escape(superevent: Superevent, line: str, limit: int = _FACT_MAX) -> str:
-    """Return a line as mrkdwn, with the commands that list candidates and galaxies as code."""
+    """Return a line as mrkdwn, with the commands that list candidates, galaxies and coverage as code."""
     words = escape(line, limit)
-    for make in (follow_up_lines.candidates_command, galaxy_lines.galaxies_command):
+    commands = (
+        follow_up_lines.candidates_command,
+        galaxy_lines.galaxies_command,
+        coverage_lines.coverage_command,
+    )
+    for make in commands:
         command = escape(make(superevent))
         words = words.replace(command, f"`{command}`")
     return words

@@ -18,7 +18,7 @@ from formatters.models.significance import (
     is_unconfirmed_early_warning,
 )
 from formatters.models.superevent import Superevent
-from formatters.posts import alert_card
+from formatters.posts import alert_card, event_buttons
 from formatters.text import coincidence_lines, event_lines, push_text, quantities, warning_lines
 
 
@@ -42,11 +42,16 @@ def mention_message(
     targets: Sequence[str],
     root: str | None,
     grade: str | None = None,
+    *,
+    is_muted: bool = False,
+    is_waiting: bool = False,
 ) -> Message:
     """Return the short message that mentions `targets` because of `notice`.
 
     `root` is the address of the superevent's card, which the message links; None if it is unknown. `grade`
-    are the words for the best grade of the channel's criteria sets, as in the card's push text.
+    are the words for the best grade of the channel's criteria sets, as in the card's push text. If the
+    channel waits for somebody to take the event, the message has the button "I have it". With `is_muted`, it
+    says that the card it links isn't up to date.
     """
     then = superevent.up_to(notice)
     before = superevent.previous_notice(notice)
@@ -59,7 +64,13 @@ def mention_message(
     known = superevent.latest_with_event
     if known is not None and known.event is not None:
         lines.append(push_text.push_facts(known, known.event, grade))
-    return _message(superevent, lines, targets, root)
+    note = None
+    if is_muted:
+        unmute = f"`/gwevent unmute {escape(superevent.superevent_id)}`"
+        note = (
+            f"Muted in this channel, so its card there shows an older state: {unmute} brings it up to date."
+        )
+    return _message(superevent, lines, targets, root, note, is_waiting=is_waiting)
 
 
 def retraction_mention(superevent: Superevent, targets: Sequence[str], root: str | None) -> Message:
@@ -74,15 +85,26 @@ def retraction_mention(superevent: Superevent, targets: Sequence[str], root: str
 
 
 def _message(
-    superevent: Superevent, reasons: Iterable[str], targets: Sequence[str], root: str | None
+    superevent: Superevent,
+    reasons: Iterable[str],
+    targets: Sequence[str],
+    root: str | None,
+    note: str | None = None,
+    *,
+    is_waiting: bool = False,
 ) -> Message:
     mentioned, title = mentions(targets), alert_card.title(superevent)
     reason_text = " · ".join(map(escape, reasons))
     lines = [f"{mentioned} {bold(escape(title))}", reason_text]
     if root is not None:
         lines.append(link(root, f"All of {superevent.superevent_id}"))
+    if note is not None:
+        lines.append(note)
     text = f"{mentioned} {escape(title)} · {reason_text}"
-    return blocks.message(text, blocks.section(*lines), mentions=tuple(targets))
+    shown = [blocks.section(*lines)]
+    if is_waiting:
+        shown.append(blocks.actions(event_buttons.acknowledge_button(superevent.superevent_id)))
+    return blocks.message(text, *shown, mentions=tuple(targets))
 
 
 def _had_light_expected(superevent: Superevent | None) -> bool:

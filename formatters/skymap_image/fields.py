@@ -27,11 +27,20 @@ def draw_fields(canvas: Canvas, picture: SkyMapFigure) -> None:
     if picture.marks is None:
         return
     fields = picture.marks.fields
-    lines = [line for field in fields for outline in field.outlines for line in _sky_lines(outline)]
-    if lines:
-        # Beside an inset they only say where the fields are.
-        width = 2.4 if picture.inset is None else 1.6
-        canvas.draw_lines(lines, style.MARK, width, cased=picture.inset is None, zorder=7.9)
+    for is_planned in (True, False):
+        lines = [
+            line
+            for field in fields
+            if field.is_planned is is_planned
+            for outline in field.outlines
+            for line in _sky_lines(outline)
+        ]
+        if lines:
+            # Beside an inset they only say where the fields are.
+            width = 2.4 if picture.inset is None else 1.6
+            canvas.draw_lines(
+                lines, style.MARK, width, dashed=is_planned, cased=picture.inset is None, zorder=7.9
+            )
     if picture.inset is None:
         _number(canvas, [(field, canvas_position(field.ra % 360, field.dec)) for field in fields])
     else:
@@ -39,11 +48,16 @@ def draw_fields(canvas: Canvas, picture: SkyMapFigure) -> None:
 
 
 def _draw_in_inset(canvas: Canvas, inset: Inset, fields: tuple[DrawnField, ...]) -> None:
-    lines = [
-        line for field in fields for one in field.outlines if (line := _inset_line(inset, one)) is not None
-    ]
-    if lines:
-        canvas.draw_lines(lines, style.MARK, 4, cased=True, within=_CLIP, zorder=8.2)
+    for is_planned in (True, False):
+        lines = [
+            line
+            for field in fields
+            if field.is_planned is is_planned
+            for one in field.outlines
+            if (line := _inset_line(inset, one)) is not None
+        ]
+        if lines:
+            canvas.draw_lines(lines, style.MARK, 4, dashed=is_planned, cased=True, within=_CLIP, zorder=8.2)
     places = []
     for field in fields:
         line = _inset_line(inset, ((field.ra, field.dec),))

@@ -100,6 +100,8 @@ class DrawnField:
     number: int
     outlines: tuple[tuple[Position, ...], ...]
     """Closed lines, one for each detector."""
+    is_planned: bool = False
+    """True for what somebody plans beside what is done: its lines are dashed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

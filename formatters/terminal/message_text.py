@@ -45,7 +45,13 @@ def fallback_text(message: Message) -> str:
 def _without_buttons(block: Block) -> Block:
     if block["type"] != "actions":
         return block
-    return {**block, "elements": [item for item in block["elements"] if "url" in item]}
+    kept = []
+    for item in block["elements"]:
+        if item["type"] == "overflow":
+            kept.append({**item, "options": [option for option in item["options"] if "url" in option]})
+        elif "url" in item:
+            kept.append(item)
+    return {**block, "elements": kept}
 
 
 def strip_mrkdwn(text: str) -> str:
@@ -85,8 +91,13 @@ def _block_lines(block: Block) -> Iterator[str]:
         case "context":
             yield from (_object_text(item) for item in block["elements"] if "text" in item)
         case "actions":
-            parts = [_button(item) for item in block["elements"] if item["type"] == "button"]
-            yield " · ".join(text for text in parts if text)
+            pressed = [
+                button
+                for item in block["elements"]
+                for button in (item["options"] if item["type"] == "overflow" else [item])
+                if "text" in button
+            ]
+            yield " · ".join(map(_button, pressed))
         case "image":
             yield f"[picture: {block['alt_text']}]"
         case "table":

@@ -6,11 +6,14 @@ from collections.abc import Iterable
 
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.channel_change import (
+    BY_FORGETTING,
     BY_GWEVENT,
     BY_IMPORT,
     BY_ROLLBACK,
+    ChannelChange,
     CriteriaSetState,
     RecordedState,
+    SubscriptionState,
 )
 from formatters.models.filter import format_degrees
 from formatters.models.observing import ChannelSites, Site
@@ -24,8 +27,42 @@ def author_names(users: Iterable[str]) -> str:
         BY_IMPORT: "gwevent's operator (`gwevent import`)",
         BY_GWEVENT: "gwevent itself (its confirmation couldn't be posted)",
         BY_ROLLBACK: "gwevent's operator (`gwevent migrate --prepare-rollback`)",
+        BY_FORGETTING: "gwevent's operator (`gwevent forget-person`)",
     }
     return " and ".join(dict.fromkeys(names.get(user) or user_mention(user) for user in users))
+
+
+def change_summary(change: ChannelChange) -> tuple[str, str]:
+    """Return what a change was of ("subscription 3 changed") and the words before and after; not escaped."""
+    state = change.after or change.before
+    match state:
+        case SubscriptionState():
+            before = _subscription_words(change.before)
+            after = _subscription_words(change.after)
+            subject = "subscription" if change.number is None else f"subscription {change.number}"
+            return _verb(subject, before, after), _before_after(before, after)
+        case CriteriaSetState():
+            old = change.before if isinstance(change.before, CriteriaSetState) else None
+            new = change.after if isinstance(change.after, CriteriaSetState) else None
+            before, after = (None if one is None else one.canonical for one in (old, new))
+            return _verb(f"criteria set {state.slug}", before, after), _before_after(before, after)
+        case _:
+            told = [words for words, _ in site_differences(change.before, change.after)]
+            return "sites changed", "; ".join(told)
+
+
+def _subscription_words(state: RecordedState | None) -> str | None:
+    if not isinstance(state, SubscriptionState):
+        return None
+    return f"{state.canonical} (paused)" if state.is_paused else state.canonical
+
+
+def _verb(subject: str, before: str | None, after: str | None) -> str:
+    return f"{subject} {'added' if before is None else 'ended' if after is None else 'changed'}"
+
+
+def _before_after(before: str | None, after: str | None) -> str:
+    return " → ".join(words for words in (before, after) if words is not None)
 
 
 def _as_channel_sites(state: RecordedState | None) -> ChannelSites:

@@ -8,11 +8,14 @@ from functools import reduce
 from operator import and_
 
 from formatters.blockkit.mrkdwn import SECTION_MAX, escape, plain_text, target_label
+from formatters.models.escalation import EscalationStep
 from formatters.models.filter import And, Filter, Significant, map_queries
+from formatters.models.forgotten import FORGOTTEN, FORGOTTEN_WORDS
 from formatters.models.related_message import Stream
 from formatters.models.significance import MIN_NEUTRON_STAR_PROBABILITY, MIN_REMNANT_PROBABILITY
-from formatters.models.subscription import Criteria, MentionRule
+from formatters.models.subscription import Criteria, MentionRule, silent_targets
 from formatters.text.filter_sentences import filter_sentence
+from formatters.text.quantities import NBSP
 
 _STREAM_NAMES = {
     Stream.CIRCULARS: "GCN Circulars",
@@ -20,6 +23,9 @@ _STREAM_NAMES = {
     Stream.GUANO: "Swift BAT's searches",
     Stream.NEARBY: "bursts and neutrinos near them",
 }
+OPERATORS_WEBHOOK = "the operators' webhook"
+"""What a step that mentions nobody calls, in a sentence."""
+
 _INCLUDED_ALERTS = "early warnings, SSM, cWB-BBH and alerts significant by coincidence"
 
 
@@ -113,16 +119,60 @@ def describe_mentions(notify: MentionRule, *, silent: bool = False) -> str:
     return f"Mentions {targets} {escape(text, SECTION_MAX)}"
 
 
+def describe_quiet(criteria: Criteria) -> str | None:
+    """Return which events are quiet and what that means, not escaped; None if none are."""
+    if criteria.quiet is None:
+        return None
+    return (
+        f"Quiet: events with {filter_sentence(criteria.quiet)}. A push has only the header, and no reply goes"
+        " to the whole channel; coincidences and mentions stay loud."
+    )
+
+
+def describe_escalation(notify: MentionRule, *, silent: bool = False) -> str | None:
+    """Return who is next if nobody takes an event, as mrkdwn; None if nobody is.
+
+    If `silent`, people and groups are counted instead of named.
+    """
+    if not notify.escalation:
+        return None
+    label = silent_targets if silent else _named_targets
+    steps = [
+        f"after {step_time(step)} {OPERATORS_WEBHOOK if step.webhook else label(step.targets)}"
+        for step in notify.escalation
+    ]
+    counted = "times count from the first mention of a real event"
+    return f"If nobody presses “I have it”: {', '.join(steps)}; {counted}."
+
+
+def step_time(step: EscalationStep) -> str:
+    """Return when a step comes after the first mention: "5 min", "1 h 30 min"; not escaped."""
+    hours, minutes = divmod(round(step.after.total_seconds() / 60), 60)
+    return " ".join([*([f"{hours}{NBSP}h"] if hours else []), *([f"{minutes}{NBSP}min"] if minutes else [])])
+
+
+def _named_targets(targets: Sequence[str]) -> str:
+    return ", ".join(map(target_label, targets))
+
+
 def describe(criteria: Criteria, *, silent: bool = False) -> list[str]:
-    """Return the descriptions of the alerts and of the mentions as mrkdwn lines.
+    """Return what the alerts are, which are quiet, whom they mention and who is next, as mrkdwn lines.
 
     If `silent`, the lines notify nobody.
     """
+    quiet = describe_quiet(criteria)
     lines = [escape(describe_alerts(criteria), SECTION_MAX)]
-    return lines if criteria.notify is None else [*lines, describe_mentions(criteria.notify, silent=silent)]
+    lines += [] if quiet is None else [escape(quiet, SECTION_MAX)]
+    if criteria.notify is None:
+        return lines
+    escalation = describe_escalation(criteria.notify, silent=silent)
+    lines.append(describe_mentions(criteria.notify, silent=silent))
+    return lines if escalation is None else [*lines, escalation]
 
 
 def user_mention(user_id: str) -> str:
     """Return a mention of a Slack user id, which Slack shows as a name; any other text is escaped."""
+    if user_id == FORGOTTEN:
+        return FORGOTTEN_WORDS
     # Anything that is not a Slack user id must not become mark-up.
     return f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else escape(plain_text(user_id))

@@ -7,12 +7,14 @@ Conditions that no input can express are put as text into `words`, which accepts
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import and_
 
+from formatters.models.escalation import EscalationStep
 from formatters.models.filter import (
+    DEFAULT_MIN_PROBABILITY,
     And,
     Compare,
     External,
@@ -27,7 +29,7 @@ from formatters.models.filter import (
 )
 from formatters.models.notice import EARLYWARNING, INITIAL, PRELIMINARY, UPDATE
 from formatters.models.related_message import THREAD_STREAMS
-from formatters.models.subscription import Criteria, MentionRule
+from formatters.models.subscription import Criteria, MentionRule, in_parentheses
 from formatters.views.modal_inputs import MAX_OPTIONS
 
 CLASSES = ("BNS", "NSBH", "BBH")
@@ -41,6 +43,8 @@ SWITCHES = ("mock", "test", "lowsig", *THREAD_STREAMS)
 BROADCASTS = ("<!here>", "<!channel>")
 MENTION_OPTIONS = ("only_ns", "mock", "test")
 """Options of a mention, named like the attributes of `MentionRule`."""
+QUIET_EVENTS = Compare("BBH", Op.GE, DEFAULT_MIN_PROBABILITY)
+"""The events that one checkbox makes quiet."""
 INSTRUMENTS = ("2", "3", "4")
 UNITS = ("yr", "month", "week", "day", "h")
 
@@ -73,10 +77,22 @@ class SubscriptionForm:
     people: tuple[str, ...] = ()
     """Slack user ids."""
     when: tuple[str, ...] = ()
+    quiet: bool = False
+    """True if QUIET_EVENTS are quiet."""
+    next_after: str = ""
+    """Minutes after the first mention, as typed, at which `next_people` are mentioned if nobody has it."""
+    next_people: tuple[str, ...] = ()
+    """Slack user ids."""
+    webhook_after: str = ""
+    """Minutes after the first mention, as typed, at which the operators' webhook is called."""
     criteria_sets: tuple[str, ...] = ()
     """Slugs of the criteria sets whose grades the messages show, in their order; at most MAX_OPTIONS."""
     words: str = ""
     """Any further criteria, in the syntax of `/gwevent subscribe`."""
+
+
+NEW_FORM = SubscriptionForm(quiet=True)
+"""What the modal of a new subscription shows: an observing run brings hundreds of binary black holes."""
 
 
 def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
@@ -88,6 +104,7 @@ def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
         group=criteria.group,
         switches=tuple(s for s in switches if s not in alone),
         criteria_sets=criteria.criteria_sets[:MAX_OPTIONS],
+        quiet=criteria.quiet == QUIET_EVENTS,
     )
     more_sets = criteria.criteria_sets[MAX_OPTIONS:]
     rest: list[Filter] = []
@@ -99,7 +116,9 @@ def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
         else:
             form = changed
     words = [" ".join(("only", *alone))] if alone else []
-    words += [_in_parentheses(reduce(and_, rest), (*alone, *more_sets))] if rest else []
+    words += [_beside(reduce(and_, rest), (*alone, *more_sets))] if rest else []
+    if criteria.quiet is not None and not form.quiet:
+        words.append(f"quiet {in_parentheses(criteria.quiet)}")
     words += [" ".join(("criteria", *more_sets))] if more_sets else []
     if criteria.notify is not None:
         notified = _with_mentions(form, criteria.notify)
@@ -109,7 +128,7 @@ def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
     return replace(form, words=" ".join(words))
 
 
-def _in_parentheses(filter_: Filter, others: tuple[str, ...]) -> str:
+def _beside(filter_: Filter, others: tuple[str, ...]) -> str:
     """Return the filter as text that may stand beside other words."""
     return f"({filter_.canonical})" if others and isinstance(filter_, Or) else filter_.canonical
 
@@ -117,7 +136,7 @@ def _in_parentheses(filter_: Filter, others: tuple[str, ...]) -> str:
 def is_simple(form: SubscriptionForm) -> bool:
     """Return True if the first screen's inputs suffice.
 
-    These are group, classes, distance, area, criteria sets, and whom to mention.
+    These are group, classes, distance, area, criteria sets, whom to mention, and quiet BBH.
     """
     simple = SubscriptionForm(
         group=form.group,
@@ -126,6 +145,7 @@ def is_simple(form: SubscriptionForm) -> bool:
         area90=form.area90,
         broadcasts=form.broadcasts,
         people=form.people,
+        quiet=form.quiet,
         criteria_sets=form.criteria_sets,
     )
     return form == simple
@@ -214,17 +234,38 @@ def _with_mentions(form: SubscriptionForm, notify: MentionRule) -> SubscriptionF
     if notify.condition is not None or len(people) + len(broadcasts) < len(notify.targets):
         return None
     when = tuple(name for name in MENTION_OPTIONS if getattr(notify, name))
-    return replace(form, broadcasts=broadcasts, people=tuple(people), when=when)
+    escalated = _with_steps(form, notify.escalation)
+    return escalated and replace(escalated, broadcasts=broadcasts, people=tuple(people), when=when)
+
+
+def _with_steps(form: SubscriptionForm, steps: Sequence[EscalationStep]) -> SubscriptionForm | None:
+    """Return the form with the steps of an escalation; None if its inputs can't express them."""
+    mentioning = [step for step in steps if not step.webhook]
+    if len(mentioning) > 1:
+        return None
+    for step in steps:
+        minutes = format_number(step.after.total_seconds() / 60)
+        people = tuple(match[1] for target in step.targets if (match := _PERSON.fullmatch(target)))
+        if len(people) < len(step.targets):
+            return None
+        form = (
+            replace(form, webhook_after=minutes)
+            if step.webhook
+            else replace(form, next_after=minutes, next_people=people)
+        )
+    return form
 
 
 def _normalized_criteria(criteria: Criteria) -> Criteria:
     notify = criteria.notify
     if notify is not None:
         condition = None if notify.condition is None else _normalized_filter(notify.condition)
-        notify = replace(notify, targets=tuple(sorted(notify.targets)), condition=condition)
+        steps = tuple(replace(step, targets=tuple(sorted(step.targets))) for step in notify.escalation)
+        notify = replace(notify, targets=tuple(sorted(notify.targets)), condition=condition, escalation=steps)
     return replace(
         criteria,
         filter=None if criteria.filter is None else _normalized_filter(criteria.filter),
+        quiet=None if criteria.quiet is None else _normalized_filter(criteria.quiet),
         notify=notify,
     )
 

@@ -33,7 +33,7 @@ from formatters.models.criteria_set import CriteriaSet
 from formatters.models.subscription import Criteria, Subscription, number_with_fingerprint
 from formatters.text import vocabulary
 from formatters.text.criteria_text import describe
-from formatters.views import criteria_set_select, modal_inputs, subscription_form
+from formatters.views import criteria_set_select, escalation_inputs, modal_inputs, subscription_form
 from formatters.views.modal_inputs import INPUT_ACTION_ID, input_block, plain
 from formatters.views.subscription_form import SubscriptionForm
 
@@ -153,11 +153,17 @@ class Preview:
 
 
 def view(
-    place: ModalContext, entered: SubscriptionForm, preview: Preview, sets: Iterable[CriteriaSet] = ()
+    place: ModalContext,
+    entered: SubscriptionForm,
+    preview: Preview,
+    sets: Iterable[CriteriaSet] = (),
+    *,
+    has_webhook: bool = True,
 ) -> View:
     """Return the modal with its inputs filled in: all of them if `place` says so or the form uses others.
 
-    `sets` are the criteria sets that can be chosen, the built-in ones too.
+    `sets` are the criteria sets that can be chosen, the built-in ones too. `has_webhook` is False where the
+    workspace may not call the operators' webhook.
     """
     place = replace(place, has_more=place.has_more or not subscription_form.is_simple(entered))
     what = f"Alerts for <#{place.channel_id}>."
@@ -185,7 +191,8 @@ def view(
                 hint="Once for each event, again for each upgrade, and if the event is retracted after that.",
             ),
             input_block("people", "Mention people", modal_inputs.people(entered.people)),
-            *(_further_inputs(entered) if place.has_more else ()),
+            escalation_inputs.quiet_block(entered),
+            *(_further_inputs(entered, has_webhook=has_webhook) if place.has_more else ()),
             {"type": "divider"},
             *_preview_blocks(preview, place),
         ],
@@ -219,9 +226,10 @@ def _class_percents(entered: SubscriptionForm) -> list[Block]:
     ]
 
 
-def _further_inputs(entered: SubscriptionForm) -> list[Block]:
+def _further_inputs(entered: SubscriptionForm, *, has_webhook: bool) -> list[Block]:
     return [
         input_block("when", "When to mention", modal_inputs.checkboxes(_WHEN, entered.when)),
+        *escalation_inputs.escalation_blocks(entered, has_webhook=has_webhook),
         blocks.section(bold("Rate, detectors and kinds of alerts")),
         _number("far", "False-alarm rate below 1 per …", entered.far),
         input_block(
@@ -286,7 +294,10 @@ def parse_form(values: Mapping[str, Any]) -> SubscriptionForm:
         chosen = [option.get("value") for option in one(name).get("selected_options") or ()]
         return tuple(value for value in known if value in chosen)
 
-    people = one("people").get("selected_users") or ()
+    def people(name: str) -> tuple[str, ...]:
+        chosen = one(name).get("selected_users") or ()
+        return tuple(str(person) for person in chosen if re.fullmatch(r"[UW][A-Z0-9]+", str(person)))
+
     percents = dict.fromkeys(several("classes", subscription_form.CLASSES), subscription_form.CLASS_PERCENT)
     percents |= {name: text for name in subscription_form.PROBABILITIES if (text := typed(name))}
     return SubscriptionForm(
@@ -302,8 +313,12 @@ def parse_form(values: Mapping[str, Any]) -> SubscriptionForm:
         types=several("types", subscription_form.TYPES),
         switches=several("switches", _SWITCHES),
         broadcasts=several("broadcasts", _BROADCASTS),
-        people=tuple(person for person in people if re.fullmatch(r"[UW][A-Z0-9]+", str(person))),
+        people=people("people"),
         when=several("when", _WHEN),
+        quiet=bool(several("quiet", escalation_inputs.QUIET)),
+        next_after=typed("next_after"),
+        next_people=people("next_people"),
+        webhook_after=typed("webhook_after"),
         criteria_sets=criteria_set_select.chosen_sets(one(criteria_set_select.NAME)),
         words=typed("words"),
     )
@@ -420,7 +435,7 @@ def _input_label(name: str) -> str:
     """Return the label of an input."""
     own = {"words": "Further conditions", "far": "False-alarm rate", "when": "When to mention"}
     first_screen = {"distance": "Mean distance", "area90": "90 % area", "criteria_sets": "Criteria sets"}
-    return own.get(name) or first_screen.get(name, name)
+    return own.get(name) or first_screen.get(name) or escalation_inputs.LABELS.get(name, name)
 
 
 def _number(name: str, label: str, value: str) -> Block:

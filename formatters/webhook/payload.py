@@ -1,7 +1,8 @@
-"""Webhook events and their request bodies: alerts, incidents, and the ends of both."""
+"""Webhook events and their request bodies: alerts, incidents, escalations, and the ends of each."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,12 +14,27 @@ from formatters.models.incident import Incident
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, incident
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text
 from formatters.text import quantities
 
 PAGERDUTY_SUMMARY_MAX = 1_024
 """PagerDuty's limit of a summary (https://developer.pagerduty.com/docs/send-alert-event)."""
+
+
+NTFY_MESSAGE_BYTES = 4_096
+"""ntfy makes a longer message an attachment (https://docs.ntfy.sh/publish/#limitations)."""
+NTFY_MESSAGE_JSON_BYTES = 6_000
+"""Room for the message in the request, of which ntfy reads twice the former (`transformBodyJSON`)."""
+
+
+class WebhookAction(StrEnum):
+    """What a call does to the incident with its key. The values are PagerDuty's, and `json`'s `action`."""
+
+    TRIGGER = "trigger"
+    ACKNOWLEDGE = "acknowledge"
+    """Somebody has it: nobody else is to be paged, and it isn't over."""
+    RESOLVE = "resolve"
 
 
 class WebhookFormat(StrEnum):
@@ -29,21 +45,34 @@ class WebhookFormat(StrEnum):
     PAGERDUTY = "pagerduty"
 
 
+@dataclass(frozen=True, slots=True)
+class WebhookLink:
+    """An address that belongs to a webhook event."""
+
+    text: str
+    url: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEvent:
     """The content of one webhook call, independent of the service's format."""
 
     dedup_key: str
-    """Key shared by the call that opens an alert and the one that resolves it: "event:S241126dm"."""
-    is_resolved: bool
-    """True if this call resolves an earlier one with the same key."""
+    """Key shared by the calls that open an alert, acknowledge and resolve it: "event:S241126dm"."""
+    action: WebhookAction
     title: str
     text: str
     is_urgent: bool
     """True if the call should page somebody; False if it only informs."""
     time: datetime
-    """Time of the notice, or of the incident's start or end."""
-    url: str | None = None
+    """Time of the notice, of the incident's start or end, or of what happened to the escalation."""
+    links: tuple[WebhookLink, ...] = ()
+    """Where to look, the most useful first."""
+
+    @property
+    def url(self) -> str | None:
+        """The most useful address; None if there is none."""
+        return self.links[0].url if self.links else None
 
 
 def event_from_incident(found: Incident, *, is_resolved: bool) -> WebhookEvent:
@@ -52,7 +81,7 @@ def event_from_incident(found: Incident, *, is_resolved: bool) -> WebhookEvent:
     head = f"gwevent: {incident.kind_label(found.kind)}"
     return WebhookEvent(
         dedup_key=f"trouble:{found.kind.value}",
-        is_resolved=is_resolved,
+        action=_begin_or_end(is_resolved),
         title=f"{head}, over" if is_resolved else head,
         text=text,
         is_urgent=False,
@@ -65,13 +94,23 @@ def event_from_superevent(superevent: Superevent, *, is_resolved: bool) -> Webho
     card: Message = alert_card.alert_card(superevent, ChannelView())
     return WebhookEvent(
         dedup_key=f"event:{superevent.superevent_id}",
-        is_resolved=is_resolved,
+        action=_begin_or_end(is_resolved),
         title=message_text.notification_text(card),
         text=message_text.render(card),
         is_urgent=superevent.category is Category.REAL,
         time=superevent.latest.time_created,
-        url=web_url(superevent.latest.urls.get("gracedb")),
+        links=gracedb_links(superevent),
     )
+
+
+def gracedb_links(superevent: Superevent) -> tuple[WebhookLink, ...]:
+    """Return the link to the superevent's page; none if the notice has no usable one."""
+    url = web_url(superevent.latest.urls.get("gracedb"))
+    return () if url is None else (WebhookLink("GraceDB", url),)
+
+
+def _begin_or_end(is_resolved: bool) -> WebhookAction:
+    return WebhookAction.RESOLVE if is_resolved else WebhookAction.TRIGGER
 
 
 def request_body(
@@ -86,7 +125,7 @@ def request_body(
         case WebhookFormat.JSON:
             return {
                 "source": "gwevent",
-                "action": "resolve" if alarm.is_resolved else "trigger",
+                "action": alarm.action.value,
                 "key": alarm.dedup_key,
                 "severity": _severity(alarm),
                 "title": alarm.title,
@@ -96,6 +135,14 @@ def request_body(
             }
 
 
+_NTFY_TAGS = {
+    WebhookAction.TRIGGER: "warning",
+    WebhookAction.ACKNOWLEDGE: "raising_hand",
+    WebhookAction.RESOLVE: "white_check_mark",
+}
+"""ntfy's names of emoji (https://docs.ntfy.sh/emojis/)."""
+
+
 def _severity(event: WebhookEvent) -> str:
     return "critical" if event.is_urgent else "warning"
 
@@ -103,23 +150,34 @@ def _severity(event: WebhookEvent) -> str:
 def _ntfy(event: WebhookEvent, topic: str) -> dict[str, Any]:
     """Return ntfy's JSON (https://docs.ntfy.sh/publish/#publish-as-json).
 
-    Priority 5 overrides "do not disturb".
+    Priority 5 overrides "do not disturb". Characters beyond ASCII take six bytes or more of the request.
     """
     body: dict[str, Any] = {
         "topic": topic,
         "title": truncate(event.title, 250),
-        "message": truncate(event.text, 3_500),
-        "priority": 3 if event.is_resolved else 5 if event.is_urgent else 4,
-        "tags": ["white_check_mark" if event.is_resolved else "warning"],
+        "message": _fit_ntfy(event.text),
+        "priority": 3 if event.action is not WebhookAction.TRIGGER else 5 if event.is_urgent else 4,
+        "tags": [_NTFY_TAGS[event.action]],
     }
     return body if event.url is None else {**body, "click": event.url}
+
+
+def _fit_ntfy(text: str) -> str:
+    """Truncate a text so that ntfy takes it as a message; the cut is marked with "…"."""
+    fitted, limit = text, len(text)
+    while (
+        len(fitted.encode()) > NTFY_MESSAGE_BYTES or len(json.dumps(fitted)) > NTFY_MESSAGE_JSON_BYTES
+    ) and limit > 0:
+        limit -= max(1, limit // 20)
+        fitted = truncate(text, limit)
+    return fitted
 
 
 def _pagerduty(event: WebhookEvent, routing_key: str) -> dict[str, Any]:
     """Return PagerDuty's JSON, Events API v2 (https://developer.pagerduty.com/docs/send-alert-event)."""
     body: dict[str, Any] = {
         "routing_key": routing_key,
-        "event_action": "resolve" if event.is_resolved else "trigger",
+        "event_action": event.action.value,
         "dedup_key": f"gwevent:{event.dedup_key}",
         "client": "gwevent",
         "payload": {
@@ -130,4 +188,5 @@ def _pagerduty(event: WebhookEvent, routing_key: str) -> dict[str, Any]:
             "custom_details": {"text": event.text},
         },
     }
-    return body if event.url is None else {**body, "links": [{"href": event.url, "text": "GraceDB"}]}
+    links = [{"href": link.url, "text": link.text} for link in event.links]
+    return {**body, "links": links} if links else body

@@ -44,7 +44,7 @@ from bot.store.settlement import Settlement
 from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 
 CHANNELS = 1_000
 ROUNDS = 7

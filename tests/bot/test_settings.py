@@ -209,6 +209,7 @@ def test_the_webhook_is_safe_and_secret(monkeypatch: pytest.MonkeyPatch, url: st
             'GWEVENT_WEBHOOK_FILTER can\'t be used: it must be words of a subscription: "loud"',
         ),
         ({"FILTER": "CBC notify @here"}, '"notify" mentions nobody here: leave it out.'),
+        ({"FILTER": "CBC quiet BBH"}, '"quiet" quiets nothing here'),
         ({"FILTER": "CBC criteria rubin-2026"}, '"criteria" shows nothing here'),
         ({"FILTER": "CBC grade ntt-kilonova"}, 'No criteria set is called "ntt-kilonova"'),
         ({"FILTER": "CBC grade rubin-2026 >= Platinum"}, 'rubin-2026 has no grade "Platinum"'),

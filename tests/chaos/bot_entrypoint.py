@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ import bot.slack.gateway
 import bot.sources.topic_source
 import bot.store.channels.change_log
 import bot.store.outbox.follow_up_writer
+import bot.store.outbox.mention_writer
 from bot.app.factory import Factory
 from bot.ingest.extra_topics import ExtraTopicConsumer
 from bot.runtime import machine_clock
@@ -38,6 +39,7 @@ from bot.slack.client import SlackClient
 from bot.sources.broker_access import TopicTiming
 from bot.sources.hopskotch import HopskotchSource, HopskotchTiming
 from bot.sources.topic_source import TopicSource
+from bot.store.outbox.escalation_writer import begin_escalations
 from tests.end_to_end import crash_points
 
 TUNING_VARIABLE = "CHAOS_HABITS"
@@ -62,6 +64,8 @@ class BotTuning:
     drawing_timeout: float = 30.0
     reader_defects: int = 0
     """How often a message that begins with "chaos: the reader breaks" ends the reader of an extra topic."""
+    step_s: float = 3.0
+    """Seconds of an escalation's minute."""
     descriptors: int = 0
     """Limit of open file descriptors at the start; 0 for the system's limit."""
 
@@ -108,6 +112,8 @@ def apply_tuning(tuning: BotTuning) -> None:
     patch(bot.store.outbox.follow_up_writer, "REPOST_INTERVAL", timedelta(seconds=tuning.max_wait))
     patch(bot.store.channels.change_log, "MIN_POST_INTERVAL", timedelta(seconds=tuning.max_wait))
     whole_again = (timedelta(seconds=0.2), timedelta(seconds=tuning.max_wait))
+    shorten = functools.partial(_shorten_steps, begin_escalations, tuning.step_s)
+    patch(bot.store.outbox.mention_writer, "begin_escalations", shorten)
     patch(bot.delivery.degraded_messages, "RESTORE_DELAYS", whole_again)
     patch(
         Factory,
@@ -199,3 +205,14 @@ def _stall_on_signal() -> None:
 
     patch(HopskotchSource, "payloads", payloads)
     signal.signal(STALL_SIGNAL, stick)
+
+
+async def _shorten_steps(
+    begin: Callable[..., Any], minute_s: float, connection: Any, escalations: Any, now: Any
+) -> Any:
+    """Begin escalations whose minutes are `minute_s` seconds long."""
+    short = [
+        replace(one, steps=tuple(replace(s, after=s.after * (minute_s / 60)) for s in one.steps))
+        for one in escalations
+    ]
+    return await begin(connection, short, now)

@@ -17,7 +17,7 @@ LABELS = {EARLYWARNING: "EARLY WARNING", RETRACTION: "RETRACTED"}
 _ID = re.compile(r"\bM?S\d{6}[a-z]+\b")
 _SIDE_MESSAGE = re.compile(
     r"Stand down: |Now significant|New coincidence: |A candidate again: |Light may be expected now"
-    r"|Slack refuses the mention|retracted by circular"
+    r"|Slack refuses the mention|retracted by circular|nobody had it"
 )
 _FOLLOW_UP = re.compile(r"· Follow-up$", re.MULTILINE)
 _CIRCULAR = re.compile(r"\bGCN (\d+)\b")
@@ -68,7 +68,7 @@ class Verdict:
 
 
 def is_side_message(message: Mapping[str, Any]) -> bool:
-    """Return True for messages beside an alert: mentions, and hints that Slack rejected a mention."""
+    """Return True for messages beside an alert: mentions, steps, and hints that Slack rejected a mention."""
     said = _SIDE_MESSAGE.search(str(message["text"])) is not None
     return said and _NUMBER.search(message_text(dict(message))) is None
 

@@ -1,7 +1,7 @@
 """Runs the bot until it dies by SIGKILL at a named step, written STEP:before|after:N.
 
 N counts the calls of the step's function in this process. A step of which nothing comes (a claim that finds
-nothing due, a commit of no offset) doesn't count.
+nothing due, steps of escalations of which none is, a commit of no offset) doesn't count.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from bot.slack.client import SlackClient
 from bot.sources.hopskotch import HopskotchSource
 from bot.sources.offset_committer import OffsetCommitter
 from bot.store.events import deferred, notices, routing_state
+from bot.store.events.escalations import EscalationRepository
 from bot.store.outbox.images import ImageRepository
 from bot.store.outbox.outbox import Outbox
 
@@ -31,6 +32,7 @@ STEPS: dict[str, tuple[Any, str]] = {
     "acknowledge": (HopskotchSource, "acknowledge"),
     "commit": (OffsetCommitter, "_commit"),
     "claim": (Outbox, "claim"),
+    "take": (EscalationRepository, "take_due"),
     "post": (SlackClient, "post"),
     "edit": (SlackClient, "edit"),
     "upload": (SlackClient, "upload"),
@@ -71,7 +73,7 @@ def crash_at(step: str, side: str, number: int) -> None:
         if side == "before" and due():
             die()
         result = await original(*args, **kwargs)
-        if side == "after" and (step != "claim" or result) and due():
+        if side == "after" and (step not in ("claim", "take") or result) and due():
             die()
         return result
 

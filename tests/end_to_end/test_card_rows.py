@@ -16,8 +16,9 @@ from bot.local_slack.server import LocalSlack
 from formatters.blockkit import blocks
 from formatters.blockkit.mrkdwn import escape
 from formatters.models.superevent import Superevent
-from formatters.posts import alert_card, card_budget
+from formatters.posts import alert_card, card_budget, event_buttons
 from formatters.posts.card_budget import Line, Style
+from formatters.posts.channel_view import ChannelView
 from tests.support.browser import new_page
 
 GOLDEN = Path(__file__).parents[1] / "formatters" / "golden"
@@ -25,6 +26,8 @@ ROWS = """article => {
   const kinds = [];
   for (const block of article.querySelectorAll(".block")) {
     if (["image", "actions"].includes(block.dataset.block)) break;
+    // Behind the foot stand the people, below the picture if there is one.
+    if (kinds.some(([kind]) => kind === "context")) break;
     const middles = [];
     const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
@@ -39,7 +42,7 @@ ROWS = """article => {
   }
   return kinds;
 }"""
-"""Return kind and number of rows of each block before the picture and the buttons."""
+"""Return kind and number of rows of each block before the picture, the people and the buttons."""
 HEADER, FOOT = "header", "context"
 
 
@@ -49,7 +52,7 @@ def golden_roots() -> dict[str, dict[str, Any]]:
     return {
         name: message
         for name, message in sorted(messages.items())
-        if alert_card.TOGGLE_OBSERVER_ACTION in json.dumps(message)
+        if event_buttons.TOGGLE_OBSERVER_ACTION in json.dumps(message)
     }
 
 
@@ -59,7 +62,7 @@ def real_roots(notices: Path) -> dict[str, dict[str, Any]]:
     for folder in ("real", "official", "mock"):
         for path in sorted((notices / folder).iterdir()):
             superevent = Superevent.from_notices([decode(path.read_bytes())])
-            card = alert_card.alert_card(superevent, alert_card.ChannelView(is_root=True))
+            card = alert_card.alert_card(superevent, ChannelView(is_root=True))
             found[path.name] = {"text": card.text, "blocks": [dict(block) for block in card.blocks]}
     return found
 

@@ -20,13 +20,14 @@ from bot.skymap_service.image_process import ImageFailed, ImageProcess
 from bot.store.outbox.plan_writer import IMAGE_WAIT
 from formatters.models.notice import RETRACTION, Category, Notice
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
+from formatters.posts.event_buttons import TOGGLE_OBSERVER_ACTION
 from formatters.skymap_image import DrawnPicture
 from tests.support import bot_process as worlds
 from tests.support.app_harness import ORIGIN, AppHarness, open_app_harness, plain_text
 from tests.support.bot_process import LocalDeployment
 from tests.support.factories import REAL, notice_record
 from tests.support.messages import Json
+from tests.support.observing import say_observing
 from tests.support.waiting import wait_until
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -427,14 +428,12 @@ async def test_the_button_of_a_running_bot(deployment: LocalDeployment) -> None:
         return f"<@{user}>" in str(deployment.roots(channel)[0]["blocks"])
 
     for user in (me, you):
-        await deployment.local_slack.press(
-            channel, deployment.roots(channel)[0]["ts"], TOGGLE_OBSERVER_ACTION, user=user
-        )
+        await say_observing(deployment.local_slack, channel, deployment.roots(channel)[0]["ts"], user)
         await wait_until(partial(is_mentioned, user))
     assert f"Observing: <@{me}>, <@{you}>" in str(deployment.roots(channel)[0]["blocks"])
     assert image(deployment.roots(channel)[0]) is not None, "and the picture stays"
-    await deployment.local_slack.press(
-        channel, deployment.roots(channel)[0]["ts"], TOGGLE_OBSERVER_ACTION, user=me
+    await say_observing(
+        deployment.local_slack, channel, deployment.roots(channel)[0]["ts"], me, status="cancel"
     )
     await wait_until(lambda: f"<@{me}>" not in str(deployment.roots(channel)[0]["blocks"]))
     assert await bot.terminate() == 0

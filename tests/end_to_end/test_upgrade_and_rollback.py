@@ -250,6 +250,8 @@ def test_0_1_0_reads_the_subscriptions_that_a_rollback_leaves_to_it(old_code: Pa
     ]
     unknown = [f"CBC {quantity}>0.25" for quantity in sorted(QUANTITIES.keys() - QUANTITIES_OF_0_1_0)]
     unknown += ["CBC criteria ours", "CBC grade ours", "CBC within 200Mpc>0.5", "CBC only mock"]
+    unknown += ["CBC quiet BBH", "CBC notify @here escalate 5min <@U2>"]
+    unknown += ["CBC notify @here if NS escalate 5min <@U2> 10min webhook"]
     unknown += [f"CBC {field}=x" for field in sorted({*FIELDS} - FIELDS_OF_0_1_0)]
     program = """
 import json, sys

@@ -173,9 +173,12 @@ def _parsed(block: dict[str, Any]) -> slackblocks.Block:
         return slackblocks.RichTextBlock([slackblocks.RichTextCodeBlock(words)], block_id=block["block_id"])
     if block["type"] != "actions":
         return slackblocks.Block.from_dict(block)
-    known = {"type", "text", "action_id", "url", "value", "confirm"}
+    known = {"type", "text", "action_id", "url", "value", "confirm", "style"}
     buttons: list[slackblocks.Element] = []
     for element in block["elements"]:
+        if element["type"] == "overflow":
+            buttons.append(_overflow(element))
+            continue
         assert element["type"] == "button"
         assert set(element) <= known
         given = {key: element[key] for key in known - {"type", "text", "confirm"} if key in element}
@@ -186,6 +189,20 @@ def _parsed(block: dict[str, Any]) -> slackblocks.Block:
             given["confirm"] = slackblocks.ConfirmationDialogue(**parts)
         buttons.append(slackblocks.Button(text=slackblocks.Text.from_dict(element["text"]), **given))
     return slackblocks.ActionsBlock(elements=buttons, block_id=block["block_id"])
+
+
+def _overflow(element: dict[str, Any]) -> slackblocks.OverflowMenu:
+    assert set(element) == {"type", "action_id", "options"}
+    assert 2 <= len(element["options"]) <= 5
+    options = []
+    for option in element["options"]:
+        assert set(option) <= {"text", "value", "url"}
+        options.append(
+            slackblocks.Option(
+                text=slackblocks.Text.from_dict(option["text"]), value=option["value"], url=option.get("url")
+            )
+        )
+    return slackblocks.OverflowMenu(action_id=element["action_id"], options=options)
 
 
 def _well_formed(text: str, mentions: tuple[str, ...]) -> None:

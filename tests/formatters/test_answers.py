@@ -10,6 +10,7 @@ from formatters.models.notice import Notice
 from formatters.models.source_status import SourceStatus
 from formatters.models.subscription import Criteria, Subscription
 from formatters.models.superevent import Superevent
+from formatters.models.treasure_map import TreasureMapState
 from formatters.posts import unreadable_notice
 from formatters.terminal import message_text
 from formatters.text import criteria_text
@@ -185,6 +186,31 @@ def state(**changes: object) -> status.Status:
         quarantined=0,
         subscriptions=0,
     )
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (None, None),
+        (TreasureMapState(read_at=None, problem=None, events=0), "nothing was read yet · no event followed"),
+        (
+            TreasureMapState(read_at=NOW - timedelta(minutes=4), problem=None, events=2),
+            "last read 2024-11-27 02:56:00 UTC (4 min ago) · 2 events followed",
+        ),
+        (
+            TreasureMapState(read_at=None, problem="The Treasure Map refuses <!here> (HTTP 401).", events=1),
+            "NOT READ · The Treasure Map refuses <!here> (HTTP 401). · nothing was read yet",
+        ),
+    ],
+)
+def test_status_says_how_reading_the_treasure_map_goes(
+    known: TreasureMapState | None, words: str | None
+) -> None:
+    message = status.message(replace(state(), treasure_map=known), NOW)
+    said = message_text.render(message)
+    assert "<!here>" not in str(message.blocks)
+    assert ("Treasure Map" in said) is (known is not None)
+    assert words is None or f"Treasure Map: {words}" in said
 
 
 def test_status_names_long_silence() -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import product
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -20,6 +21,8 @@ from formatters.models.criteria_set import (
     Stage,
     WhyUndecided,
 )
+from formatters.models.escalation import Acknowledgement
+from formatters.models.event_people import EventPeople, Mute
 from formatters.models.notice import (
     ALERT_TYPES,
     Distance,
@@ -31,8 +34,10 @@ from formatters.models.notice import (
     Region,
     Surroundings,
 )
+from formatters.models.observation import InstrumentShare, ObservationStatus
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text, notice_text
 
 hostile = st.text(alphabet=st.sampled_from([*"<>&*_~`:|@!\n aZ0", "\u202e", "😀", "\u00a0"]), max_size=30)
@@ -148,6 +153,21 @@ superevents = st.sampled_from(["S241126dm", "MS181101ab", "TS241126a", "GW241126
 )
 
 
+CROWD_IDS = tuple(f"U{number:010}" for number in range(50))
+CROWD = EventPeople(
+    is_awaited=True,
+    acknowledgements=tuple(
+        Acknowledgement(user_id=user, since=datetime(2026, 1, 1, tzinfo=UTC)) for user in CROWD_IDS
+    ),
+    instruments=tuple(
+        InstrumentShare(instrument=f"<!here> & *{number}* {'x' * 80}", status=status, share=share)
+        for number, (status, share) in enumerate(product(ObservationStatus, (0.0, 0.5, 1.0, None)))
+    ),
+    mute=Mute(user_id="U1", since=datetime(2026, 1, 1, tzinfo=UTC)),
+)
+"""More people, and longer names, than any channel has."""
+
+
 # No shrinking: notices are large, and the failure message already shows the offending text.
 @pytest.mark.slow
 @settings(
@@ -160,9 +180,11 @@ superevents = st.sampled_from(["S241126dm", "MS181101ab", "TS241126a", "GW241126
 def test_every_message_is_sound(
     check: Callable[[Message], Message], superevent: Superevent, grades: tuple[GradeOutcome, ...]
 ) -> None:
-    root = alert_card.alert_card(superevent, alert_card.ChannelView(is_root=True, grades=grades))
+    root = alert_card.alert_card(superevent, ChannelView(is_root=True, grades=grades))
     assert all(len(str(block["text"]["text"]).split("\n")) <= 10 for block in root.blocks if "text" in block)
-    messages = [alert_card.alert_card(superevent, alert_card.ChannelView(grades=grades)), root]
+    messages = [alert_card.alert_card(superevent, ChannelView(grades=grades)), root]
+    busy = ChannelView(is_root=True, grades=grades, people=CROWD, observers=CROWD_IDS)
+    messages.append(alert_card.alert_card(superevent, busy))
     messages += [
         alert_update.alert_update(superevent, notice, grades_before=grades[:4], grades=grades[2:])
         for notice in superevent.notices

@@ -11,6 +11,7 @@ from formatters.answers import (
     conversation,
     event_comparison,
     event_details,
+    event_people,
     help,  # noqa: A004
     plan,
     plan_export,
@@ -23,6 +24,8 @@ from formatters.answers import (
 from formatters.blockkit.message import Message
 from formatters.models import subscription
 from formatters.models.criteria_set import GradeOutcome, Stage, WhyUndecided
+from formatters.models.escalation import Acknowledgement, EscalationStep
+from formatters.models.event_people import NOBODY, EventPeople
 from formatters.models.event_plan import NothingReason, NothingToObserve
 from formatters.models.filter import (
     Compare,
@@ -37,17 +40,23 @@ from formatters.models.filter import (
     VisibleFrom,
 )
 from formatters.models.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, Notice
+from formatters.models.observation import InstrumentShare, ObservationStatus
 from formatters.models.source_status import SourceStatus
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention, unreadable_notice
+from formatters.posts.channel_view import ChannelView, ImageRef
 from formatters.views import subscription_modal
 from tests.support.plans import NOW as PLANNED_AT
 from tests.support.plans import made_plan
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
-VIEW = alert_card.ChannelView()
-ROOT = alert_card.ChannelView(is_root=True)
+VIEW = ChannelView()
+ROOT = ChannelView(is_root=True)
 
+WHO = EventPeople(
+    acknowledgements=(Acknowledgement(user_id="U0B", since=NOW),),
+    instruments=(InstrumentShare(instrument="ZTF", status=ObservationStatus.PLANNED, share=None),),
+)
 NOTHING_PLANNED = NothingToObserve(
     reason=NothingReason.TOO_LOW, next_start=PLANNED_AT + timedelta(hours=9), searched=timedelta(days=370)
 )
@@ -128,10 +137,10 @@ def test_grades_on_cards(
 ) -> None:
     for story, number in (("bns", 2), ("burst", 1), ("raven", 2)):
         superevent = Superevent.from_notices(stories[story][:number])
-        root = alert_card.ChannelView(is_root=True, grades=GRADES[kind])
+        root = ChannelView(is_root=True, grades=GRADES[kind])
         golden(f"grades-{kind}-{story}-root", check(alert_card.alert_card(superevent, root)))
     bns = Superevent.from_notices(stories["bns"][:2])
-    answered = alert_card.ChannelView(grades=GRADES[kind])
+    answered = ChannelView(grades=GRADES[kind])
     golden(f"grades-{kind}-card", check(alert_card.alert_card(bns, answered)))
 
 
@@ -157,10 +166,10 @@ def test_grades_in_replies(
         reply = alert_update.alert_update(bns, notice, grades_before=before, grades=after)
         golden(f"grades-{kind}-reply", check(reply))
     crowded = Superevent.from_notices(stories["ssm"])
-    below = alert_card.ChannelView(is_root=True, grades=(UNDECIDED, WOULD_BE))
+    below = ChannelView(is_root=True, grades=(UNDECIDED, WOULD_BE))
     golden("grades-below-buttons-root", check(alert_card.alert_card(crowded, below)))
     gone = bns.up_to(bns.notices[5])
-    view = alert_card.ChannelView(is_root=True, grades=ended)
+    view = ChannelView(is_root=True, grades=ended)
     golden("grades-ended-root", check(alert_card.alert_card(gone, view)))
 
 
@@ -214,7 +223,7 @@ def test_mentions(
     bns, raven = (Superevent.from_notices(stories[kind]) for kind in ("bns", "raven"))
     targets = ("<!here>", "<@U024BE7LH>", "<!subteam^S0AB1>")
     address = "https://example.slack.com/archives/C1/p1732586446000100"
-    first = alert_card.ChannelView(mentions=targets, is_root=True)
+    first = ChannelView(mentions=targets, is_root=True)
     golden("mention-root", check(alert_card.alert_card(bns.up_to(bns.notices[0]), first)))
     golden("mention-coincidence", check(mention.mention_message(raven, raven.notices[1], targets, address)))
     golden("mention-without-link", check(mention.mention_message(raven, raven.notices[1], targets[:1], None)))
@@ -269,6 +278,17 @@ def _filtered() -> subscription.Subscription:
         created_by="U024BE7LH",
         created_at=NOW,
     )
+
+
+def _escalating() -> subscription.Subscription:
+    """Return a subscription with steps after its mention, and with quiet events."""
+    steps = (
+        EscalationStep(after=timedelta(minutes=5), targets=("<@U0SECOND>", "<!subteam^S0THIRD>")),
+        EscalationStep(after=timedelta(minutes=90), webhook=True),
+    )
+    notify = subscription.MentionRule(targets=("<!subteam^S0FIRST>",), only_ns=True, escalation=steps)
+    criteria = subscription.Criteria(group="CBC", quiet=Compare("BBH", Op.GE, 0.5), notify=notify)
+    return replace(_filtered(), criteria=criteria)
 
 
 def _matching(stories: dict[str, list[Notice]]) -> search_results.SearchResults:
@@ -338,10 +358,10 @@ def test_answers(
         "greeting": conversation.greeting(),
         "thanks": conversation.thanks(),
         "runs": conversation.runs(),
-        "later-command": conversation.later_command("mute"),
-        "observers": conversation.observers(seen[0], ["U024BE7LH", "W0ABC"], has_thread=True),
-        "observers-none": conversation.observers(seen[0], [], has_thread=True),
-        "observers-no-thread": conversation.observers(seen[0], [], has_thread=False),
+        "people": event_people.who(seen[0], WHO, ["U024BE7LH", "W0ABC"]),
+        "people-awaited": event_people.who(seen[0], EventPeople(is_awaited=True), ["U024BE7LH"]),
+        "people-none": event_people.who(seen[0], NOBODY, []),
+        "people-no-thread": event_people.nobody_here(seen[0]),
         "day": conversation.day("S230518", seen[:3], 3, NOW, is_catalogue_name=False),
         "day-catalogue": conversation.day("GW230518", seen[:1], 1, NOW, is_catalogue_name=True),
         "day-nothing": conversation.day("GW170817", [], 0, NOW, is_catalogue_name=True),
@@ -351,7 +371,7 @@ def test_answers(
             plan.PlanAnswer(
                 superevent=seen[0],
                 plan=made_plan(with_map, 5),
-                image=alert_card.ImageRef(alt_text="The map with five fields", file_id="F024BE7LH"),
+                image=ImageRef(alt_text="The map with five fields", file_id="F024BE7LH"),
             )
         ),
         "plan-many": plan.message(
@@ -378,6 +398,8 @@ def test_answers(
         "subscription-confirmed": subscription_messages.confirmation(mine[0]),
         "subscription-confirmed-all": subscription_messages.confirmation(mine[2]),
         "subscription-confirmed-notify": subscription_messages.confirmation(mine[3]),
+        "subscription-confirmed-escalation": subscription_messages.confirmation(_escalating()),
+        "subscription-list-escalation": subscription_messages.subscription_list([_escalating()]),
         "subscription-subscribed": subscription_messages.subscribed(),
         "subscription-unchanged": subscription_messages.unchanged(filtered),
         "subscription-not-subscribed": subscription_messages.not_subscribed(

@@ -25,7 +25,7 @@ from formatters.models.notice import (
 )
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention, unreadable_notice
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text
 from formatters.views import home_tab
 from tests.support.factories import NOW, notice_record

@@ -10,6 +10,7 @@ from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text
 
 Card = Callable[[str], str]
@@ -28,9 +29,7 @@ def real(shared_notices: Path) -> dict[str, Notice]:
 def said(real: dict[str, Notice]) -> Card:
     def of(*names: str) -> str:
         return message_text.render(
-            alert_card.alert_card(
-                Superevent.from_notices([real[name] for name in names]), alert_card.ChannelView()
-            )
+            alert_card.alert_card(Superevent.from_notices([real[name] for name in names]), ChannelView())
         )
 
     return of
@@ -46,7 +45,7 @@ def test_every_message_of_every_event_is_sound(
     for notices in by_id.values():
         superevent = Superevent.from_notices(notices)
         for notice in superevent.notices:
-            check(alert_card.alert_card(superevent.up_to(notice), alert_card.ChannelView()))
+            check(alert_card.alert_card(superevent.up_to(notice), ChannelView()))
             check(alert_update.alert_update(superevent, notice))
 
 
@@ -115,7 +114,7 @@ def test_cards(names: list[str], words: list[str], said: Callable[..., str]) -> 
 
 def test_a_push_message_fits_a_lock_screen(real: dict[str, Notice]) -> None:
     notice = real["MS181101ab-preliminary"]
-    assert alert_card.alert_card(Superevent.from_notices([notice]), alert_card.ChannelView()).text == (
+    assert alert_card.alert_card(Superevent.from_notices([notice]), ChannelView()).text == (
         "MOCK BNS 95% PRELIM 31 deg² 40±8 Mpc FAR 1/350,000 yr HLV 22:22:46 UTC MS181101ab"
     )
 

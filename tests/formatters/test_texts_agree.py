@@ -15,7 +15,7 @@ from formatters.blockkit.mrkdwn import replace_nbsp
 from formatters.models.notice import Distance, Event, Localization, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.skymap_image import alt_text, create_captions
 from formatters.terminal import message_text
 from formatters.text import map_lines, quantities

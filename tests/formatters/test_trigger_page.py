@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from formatters.models.notice import ExternalCoincidence
-from formatters.posts.alert_card import link_buttons
+from formatters.posts.event_buttons import link_buttons
 from tests.formatters.conftest import notice
 
 

@@ -7,7 +7,7 @@ from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text, notice_text
 
 REFUSED, MAP_REFUSED, READ = "refused", "map refused", "read"

@@ -26,7 +26,7 @@ from bot.store.database import Database
 from bot.store.outbox.models import DeliveryState
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from tests.scale.processes import Process, module_process
 from tests.support.factories import create_pipeline
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import operator
 from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import strategies as st
 
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.stream_words import in_order
 from bot.filters.vocabulary import DETECTORS
+from formatters.models.escalation import EscalationStep
 from formatters.models.filter import (
     SECONDS_PER_UNIT,
     And,
@@ -29,6 +31,8 @@ from formatters.models.filter import (
     SiteQuery,
     VisibleFrom,
     Within,
+    conditions,
+    map_queries,
 )
 from formatters.models.notice import ALERT_TYPES, Distance, ExternalCoincidence, Localization, MassBins
 from formatters.models.quantity import QUANTITIES
@@ -114,6 +118,25 @@ def _without_group(found: Filter) -> Filter | None:
 targets = st.sampled_from(["<!here>", "<!channel>", "<@U024BE7LH>", "<@W1>", "<!subteam^S0AB1>", "<@U2>"])
 
 
+def _needs_only_the_notice(found: Filter) -> bool:
+    return not map_queries(found) and not any(isinstance(one, GradeCondition) for one in conditions(found))
+
+
+quiet_filters = any_filter.filter(_needs_only_the_notice)
+
+
+@st.composite
+def any_escalation(draw: st.DrawFn) -> tuple[EscalationStep, ...]:
+    """Return up to five steps at increasing times; the last may be the webhook."""
+    has_webhook: bool = draw(st.booleans())
+    minutes: list[int] = sorted(draw(st.sets(st.integers(1, 720), max_size=5)))
+    chosen = st.lists(targets, min_size=1, max_size=3, unique=True).map(tuple)
+    steps = [EscalationStep(after=timedelta(minutes=after), targets=draw(chosen)) for after in minutes]
+    if steps and has_webhook:
+        steps[-1] = replace(steps[-1], targets=(), webhook=True)
+    return tuple(steps)
+
+
 @st.composite
 def any_criteria(draw: st.DrawFn) -> Criteria:
     criteria = draw(
@@ -132,6 +155,8 @@ def any_criteria(draw: st.DrawFn) -> Criteria:
     if draw(st.booleans()):
         # A group at the top of a filter is the filter itself.
         criteria = replace(criteria, filter=_without_group(draw(any_filter)))
+    if draw(st.booleans()):
+        criteria = replace(criteria, quiet=draw(quiet_filters))
     if not draw(st.booleans()):
         return criteria
     notify = MentionRule(
@@ -142,7 +167,7 @@ def any_criteria(draw: st.DrawFn) -> Criteria:
     )
     if not notify.only_ns and draw(st.booleans()):
         notify = replace(notify, condition=draw(any_filter))
-    return replace(criteria, notify=notify)
+    return replace(criteria, notify=replace(notify, escalation=draw(any_escalation())))
 
 
 criteria_list = any_criteria()

@@ -33,10 +33,21 @@ def check_confirm(found: ValidationErrors, confirm: object, at: str) -> None:
                 check_text(found, confirm[key], f"{at}/{key}", 30, PLAIN_TEXT)
 
 
-def _option(found: ValidationErrors, option: object, at: str, types: Collection[str] = PLAIN_TEXT) -> None:
+def _option(
+    found: ValidationErrors,
+    option: object,
+    at: str,
+    types: Collection[str] = PLAIN_TEXT,
+    *,
+    may_link: bool = False,
+) -> None:
+    """Check an option; only those of an overflow menu may have a `url`."""
+    allowed = ("description", "url") if may_link else ("description",)
     if not isinstance(option, dict):
         found.add("must provide an object", at)
-    elif check_keys(found, option, at, ("text", "value"), ("description", "url")):
+    elif check_keys(found, option, at, ("text", "value"), allowed):
+        if "url" in option:
+            check_url(found, option["url"], f"{at}/url")
         check_text(found, option["text"], f"{at}/text", 75, types)
         check_string(found, option["value"], f"{at}/value", 150)
         if "description" in option:
@@ -44,14 +55,20 @@ def _option(found: ValidationErrors, option: object, at: str, types: Collection[
 
 
 def _options(
-    found: ValidationErrors, element: Json, at: str, most: int, types: Collection[str] = PLAIN_TEXT
+    found: ValidationErrors,
+    element: Json,
+    at: str,
+    most: int,
+    types: Collection[str] = PLAIN_TEXT,
+    *,
+    may_link: bool = False,
 ) -> None:
     options = check_items(found, element.get("options"), f"{at}/options", most)
     values = [option.get("value") for option in options if isinstance(option, dict)]
     if len(set(map(str, values))) != len(values):
         found.add("option values must be unique", f"{at}/options")
     for number, option in enumerate(options):
-        _option(found, option, f"{at}/options/{number}", types)
+        _option(found, option, f"{at}/options/{number}", types, may_link=may_link)
     _initial_choices(found, element, at, options)
 
 
@@ -158,8 +175,9 @@ _INITIALS = (
 
 
 def _overflow(found: ValidationErrors, element: Json, at: str) -> None:
+    """Check an overflow menu: 1 to 5 options, as Slack's pages and its SDK say; two once were the least."""
     check_keys(found, element, at, ("options",), ("action_id", "confirm"))
-    _options(found, element, at, 5)
+    _options(found, element, at, 5, may_link=True)
 
 
 def _choices(found: ValidationErrors, element: Json, at: str) -> None:

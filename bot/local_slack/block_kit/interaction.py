@@ -61,6 +61,13 @@ def action_payload(
                 continue
             return action | {key: element[key] for key in ("text", "value", "style", "url") if key in element}
         option = next((o for o in element.get("options", ()) if o.get("value") == value), None)
+        if element["type"] == "overflow":
+            named = value if value is not None else (chosen.get("selected_option") or {}).get("value")
+            picked = next((one for one in element["options"] if one["value"] == named), None)
+            if picked is None:
+                # Nothing but its options can be chosen.
+                break
+            return action | {"selected_option": picked}
         if value is not None and option is not None:
             action["selected_option"] = option
         elif value is not None:

@@ -209,7 +209,7 @@ async def load_delivery_changes(
     for row in (await connection.execute(query)).all():
         since = first.get(_subject(row))
         if since is not None and row.id >= since:
-            changes.append(_change_from_row(row))
+            changes.append(change_from_row(row))
     return channel, changes
 
 
@@ -232,7 +232,7 @@ async def load_change_page(
     rows = await connection.execute(
         query.limit(channel_change.PAGE_SIZE).offset((page - 1) * channel_change.PAGE_SIZE)
     )
-    return [_change_from_row(row) for row in rows.all()], total
+    return [change_from_row(row) for row in rows.all()], total
 
 
 async def last_canonical_of_number(
@@ -247,7 +247,8 @@ async def last_canonical_of_number(
     return before.canonical if isinstance(before, SubscriptionState) else None
 
 
-def _change_from_row(row: Any) -> ChannelChange:
+def change_from_row(row: Any) -> ChannelChange:
+    """Return the change of a row of the log."""
     return ChannelChange(
         number=row.number,
         before=_from_json(row.state_before),

@@ -37,6 +37,7 @@ from bot.store.channels.subscription_numbers import (
 )
 from bot.store.database import Database
 from bot.store.outbox.edit_writer import mark_threads_stale
+from bot.store.outbox.escalation_writer import merge_escalations
 from bot.store.outbox.follow_up_writer import request_follow_ups
 from bot.store.outbox.models import DeliveryKind, DeliveryState
 
@@ -100,6 +101,10 @@ class ChannelMoves:
                     merged += await _reassign_rows(
                         connection, table, _channel_columns(old), _channel_columns(new)
                     )
+            steps = schema.escalation_steps
+            here = select(schema.escalations.c.id).where(in_channel(schema.escalations, new))
+            mine = update(steps).where(steps.c.escalation_id.in_(here))
+            await connection.execute(mine.values(team_id=new[0]))
             if problem is not None:
                 await _set_problem(connection, new, problem, now)
                 await requeue_channel(connection, new, since, now)
@@ -261,6 +266,7 @@ async def _move_threads(
             # If both roots are posted, the one that people see last continues.
             first = await _root_progress(connection, row) > await _root_progress(connection, twin)
             kept, lost = (row["id"], twin["id"]) if first else (twin["id"], row["id"])
+            await merge_escalations(connection, kept, lost, now)
             await _merge_threads(connection, kept, lost)
             joined.add(kept)
         await connection.execute(update(_t).where(_t.c.id == row["id"]).values(_channel_columns(new)))

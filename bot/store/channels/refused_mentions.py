@@ -60,7 +60,7 @@ async def attach_refusals(
             refused_mentions=tuple(
                 r
                 for r in refused.get((s.team_id, s.channel_id), ())
-                if s.criteria.notify is not None and r.target in s.criteria.notify.targets
+                if s.criteria.notify is not None and r.target in s.criteria.notify.all_targets
             ),
         )
         for s in subscriptions

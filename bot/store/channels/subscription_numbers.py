@@ -79,3 +79,16 @@ async def is_former_number(connection: AsyncConnection, channel: ChannelRef, num
 
 async def _load_former_numbers(connection: AsyncConnection, channel: ChannelRef) -> set[int]:
     return set((await connection.execute(select(_f.c.number).where(in_channel(_f, channel)))).scalars())
+
+
+async def channels_without_numbers(
+    connection: AsyncConnection, team_id: str, channel_id: str | None = None
+) -> set[ChannelRef]:
+    """Return the channels, of a workspace or the one given, with subscriptions that have no number yet."""
+    table = schema.subscriptions
+    query = select(table.c.team_id, table.c.channel_id).where(
+        table.c.team_id == team_id, table.c.number.is_(None)
+    )
+    if channel_id is not None:
+        query = query.where(table.c.channel_id == channel_id)
+    return {(row.team_id, row.channel_id) for row in (await connection.execute(query.distinct())).all()}

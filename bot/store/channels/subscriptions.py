@@ -27,8 +27,14 @@ from bot.store.channels.change_log import (
 )
 from bot.store.channels.clauses import in_channel
 from bot.store.channels.criteria_set_rows import refuse_missing_sets
+from bot.store.channels.escalation_rules import end_steps_without_rule
 from bot.store.channels.refused_mentions import attach_refusals, forget_refusals
-from bot.store.channels.subscription_numbers import allocate_number, assign_missing_numbers, is_former_number
+from bot.store.channels.subscription_numbers import (
+    allocate_number,
+    assign_missing_numbers,
+    channels_without_numbers,
+    is_former_number,
+)
 from bot.store.channels.subscription_rows import (
     load_active_subscriptions,
     parse_rows,
@@ -66,7 +72,7 @@ class SubscriptionRepository:
         channel = (team_id, channel_id)
         while True:
             async with self._database.read_transaction() as connection:
-                if not await _channels_without_numbers(connection, team_id, channel_id):
+                if not await channels_without_numbers(connection, team_id, channel_id):
                     here = await load_active_subscriptions(connection, channel, include_paused=True)
                     return await attach_refusals(connection, here, team_id)
             await self._assign_numbers([channel])
@@ -80,7 +86,7 @@ class SubscriptionRepository:
         """Return a workspace's active and paused subscriptions by channel, the oldest first."""
         while True:
             async with self._database.read_transaction() as connection:
-                nameless = await _channels_without_numbers(connection, team_id)
+                nameless = await channels_without_numbers(connection, team_id)
                 if not nameless:
                     every = await load_active_subscriptions(connection, include_paused=True)
                     mine = [s for s in every if s.team_id == team_id]
@@ -256,6 +262,7 @@ class SubscriptionRepository:
                 .values(words=criteria.canonical, created_by=by.user_id)
             )
             await forget_refusals(connection, channel)
+            await end_steps_without_rule(connection, channel, by.at)
             after = replace(before, criteria=criteria, created_by=by.user_id, missing_sets=())
             await record_changes(connection, channel, by, [subscription_change(before, after)])
             return before, after
@@ -279,6 +286,7 @@ class SubscriptionRepository:
             await connection.execute(
                 update(table).where(table.c.id == before.id).values(paused_at=after.paused_at)
             )
+            await end_steps_without_rule(connection, channel, by.at)
             await record_changes(connection, channel, by, [subscription_change(before, after)])
             return before, after
 
@@ -406,6 +414,7 @@ async def _end_subscriptions(
     await connection.execute(delete(table).where(table.c.id.in_(ids)))
     if any(s.criteria.notify is not None and not s.is_pending for s in chosen):
         await forget_refusals(connection, channel)
+    await end_steps_without_rule(connection, channel, by.at)
     ended = [subscription_change(s, None) for s in chosen if not s.is_pending or s.id in may_stand]
     await record_changes(connection, channel, by, ended)
     if not await load_active_subscriptions(connection, channel):
@@ -418,19 +427,6 @@ async def _end_subscriptions(
         )
         # Edits of roots that will not be posted, such as one that adds an image.
         await dead_letter_orphans(connection, channel, UNSUBSCRIBED_REASON)
-
-
-async def _channels_without_numbers(
-    connection: AsyncConnection, team_id: str, channel_id: str | None = None
-) -> set[ChannelRef]:
-    """Return the channels, of a workspace or the one given, with subscriptions that have no number yet."""
-    table = schema.subscriptions
-    query = select(table.c.team_id, table.c.channel_id).where(
-        table.c.team_id == team_id, table.c.number.is_(None)
-    )
-    if channel_id is not None:
-        query = query.where(table.c.channel_id == channel_id)
-    return {(row.team_id, row.channel_id) for row in (await connection.execute(query.distinct())).all()}
 
 
 async def _load_numbered(connection: AsyncConnection, channel: ChannelRef) -> list[Subscription]:

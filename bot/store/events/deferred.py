@@ -16,9 +16,9 @@ from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.events.notices import Planner, load_notice_rows
 from bot.store.events.routing_state import load_earlier_messages
-from bot.store.operations.webhook_calls import load_event_calls, write_webhook_calls
 from bot.store.outbox.announcement_writer import write_follow_ups
 from bot.store.outbox.plan_writer import load_threads, write_deferred_plan
+from bot.store.outbox.webhook_writer import load_event_calls, write_webhook_calls
 from formatters.models.filter import MapQuery
 from formatters.models.notice import Category, Notice, NoticeKey
 from formatters.models.subscription import Criteria

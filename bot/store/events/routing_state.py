@@ -18,10 +18,10 @@ from bot.routing.state import EarlierMessages, RoutingState
 from bot.store import schema
 from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.events.nearby_alerts import load_alerts_between
-from bot.store.operations.webhook_calls import load_event_calls, write_webhook_calls
 from bot.store.outbox.announcement_writer import write_announcements, write_follow_ups
 from bot.store.outbox.models import NOTHING_TO_SAY, DeliveryKind
 from bot.store.outbox.plan_writer import load_threads, write_plan
+from bot.store.outbox.webhook_writer import load_event_calls, write_webhook_calls
 from formatters.models.notice import Category, Notice
 from formatters.models.related_message import Stream
 from formatters.models.subscription import Subscription

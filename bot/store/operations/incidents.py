@@ -19,9 +19,9 @@ from bot.routing.limits import INCIDENT_ANNOUNCED_WITHIN
 from bot.routing.operators import IncidentState, OpenIncident, plan_incident_alerts, resolved_incidents
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.operations.webhook_calls import load_incident_calls, write_webhook_calls
 from bot.store.outbox.announcement_writer import write_announcements
 from bot.store.outbox.models import DeliveryKind, DeliveryState
+from bot.store.outbox.webhook_writer import load_incident_calls, write_webhook_calls
 from formatters.models.incident import Incident, IncidentKind
 
 _d = schema.deliveries

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
 
-from sqlalchemy import func, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 
-from bot.routing.intents import CallKind, CallWebhook, CancelWebhookCall, Intent
-from bot.routing.state import CallState
+from bot.routing.intents import CallKind
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.outbox.due_time import due_conditions, due_parameters
 from bot.store.outbox.models import DeliveryState
+from bot.store.outbox.unheard_calls import report_unheard_call
 
 CLAIM_DURATION = timedelta(seconds=60)
 """A call that was claimed and has no outcome, because its process is gone, is made again after this."""
-CANCELLED_REASON = "over before it was said"
-"""Stored as the reason of a call that was dropped before its first attempt."""
+
+_KNOWN_KINDS = [kind.value for kind in CallKind]
 
 _c = schema.webhook_calls
-
-Subject = TypeVar("Subject")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +30,35 @@ class WebhookCall:
     kind: CallKind
     incident_id: int | None
     superevent_id: str | None
+    escalation_id: int | None
     attempts: int
     """Including this one."""
     created_at: datetime
+
+
+def _waits_for_another() -> ColumnElement[bool]:
+    """Return the condition on a call that an earlier one of the same subject is being made, or is to be.
+
+    Otherwise the call that somebody has it could overtake the one that nobody has, which then pages people
+    in vain. One that failed and is made again later (it has a reason) holds nothing up: when it is made, it
+    finds that it was overtaken.
+    """
+    other = _c.alias("earlier")
+    is_earlier = (other.c.created_at < _c.c.created_at) | (
+        (other.c.created_at == _c.c.created_at) & (other.c.id < _c.c.id)
+    )
+    same_subject = or_(
+        other.c.escalation_id == _c.c.escalation_id,
+        other.c.superevent_id == _c.c.superevent_id,
+        other.c.trouble_id == _c.c.trouble_id,
+    )
+    return exists().where(
+        other.c.state == DeliveryState.PENDING.value,
+        other.c.reason.is_(None),
+        other.c.kind.in_(_KNOWN_KINDS),
+        is_earlier,
+        same_subject,
+    )
 
 
 class WebhookOutbox:
@@ -50,8 +71,8 @@ class WebhookOutbox:
         """Claim the oldest call that is due for `CLAIM_DURATION`; return None if none is due."""
         due = (_c.c.state == DeliveryState.PENDING.value) & or_(*due_conditions(_c.c.not_before))
         # A call of a kind that only a newer gwevent knows waits for that version.
-        due &= _c.c.kind.in_([kind.value for kind in CallKind])
-        query = select(_c).where(due).order_by(_c.c.id).limit(1)
+        due &= _c.c.kind.in_(_KNOWN_KINDS)
+        query = select(_c).where(due, ~_waits_for_another()).order_by(_c.c.id).limit(1)
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(query, due_parameters(now))).first()
         if row is None:
@@ -60,7 +81,7 @@ class WebhookOutbox:
             mine = await connection.execute(
                 update(_c)
                 .where(_c.c.id == row.id, due)
-                .values(attempts=_c.c.attempts + 1, not_before=now + CLAIM_DURATION),
+                .values(attempts=_c.c.attempts + 1, not_before=now + CLAIM_DURATION, reason=None),
                 due_parameters(now),
             )
         if not mine.rowcount:
@@ -70,6 +91,7 @@ class WebhookOutbox:
             kind=CallKind(row.kind),
             incident_id=row.trouble_id,
             superevent_id=row.superevent_id,
+            escalation_id=row.escalation_id,
             attempts=row.attempts + 1,
             created_at=row.created_at,
         )
@@ -81,6 +103,12 @@ class WebhookOutbox:
     async def retry_later(self, call: WebhookCall, not_before: datetime, reason: str) -> None:
         """Record that the call failed and is to be made again at `not_before`."""
         await self._record_outcome(call, only_latest_attempt=True, not_before=not_before, reason=reason)
+
+    async def report_unheard(self, call: WebhookCall, now: datetime) -> bool:
+        """Have an escalation's channel told, once, that the call isn't heard; return if it will be."""
+        assert call.escalation_id is not None, "nobody waits for other calls"
+        async with self._database.exclusive_transaction() as connection:
+            return await report_unheard_call(connection, call.escalation_id, now)
 
     async def dead_letter(self, call: WebhookCall, reason: str) -> None:
         """Record that the call is given up."""
@@ -103,82 +131,3 @@ class WebhookOutbox:
             mine = mine.where(_c.c.state == DeliveryState.PENDING.value, _c.c.attempts == call.attempts)
         async with self._database.exclusive_transaction() as connection:
             await connection.execute(mine.values(**values))
-
-
-async def load_event_calls(connection: AsyncConnection, superevent_id: str) -> dict[CallKind, CallState]:
-    """Return the calls that were planned about a superevent, locked until the transaction ends."""
-    kinds = (CallKind.EVENT_MATCHED, CallKind.EVENT_RETRACTED)
-    calls = await _load_calls(connection, {_dedup_key(kind, superevent_id): kind for kind in kinds})
-    return dict(calls)
-
-
-async def load_incident_calls(
-    connection: AsyncConnection, incident_ids: Collection[int]
-) -> dict[int, dict[CallKind, CallState]]:
-    """Return the calls that were planned about incidents, by incident, locked until the transaction ends."""
-    kinds = (CallKind.INCIDENT_OPENED, CallKind.INCIDENT_RESOLVED)
-    slots = {_dedup_key(kind, id_): (id_, kind) for id_ in incident_ids for kind in kinds}
-    found: dict[int, dict[CallKind, CallState]] = {id_: {} for id_ in incident_ids}
-    for (incident_id, kind), state in await _load_calls(connection, slots):
-        found[incident_id][kind] = state
-    return found
-
-
-async def _load_calls(
-    connection: AsyncConnection, slots: Mapping[str, Subject]
-) -> list[tuple[Subject, CallState]]:
-    """Return the state of the calls in these slots.
-
-    The rows are locked, so that a call that is seen untried here is not claimed before it is cancelled.
-    """
-    if not slots:
-        return []
-    query = select(_c.c.slot, _c.c.state, _c.c.attempts).where(_c.c.slot.in_(slots)).with_for_update()
-    return [
-        (
-            slots[row.slot],
-            CallState.UNTRIED
-            if row.state == DeliveryState.PENDING.value and row.attempts == 0
-            else CallState.MAY_BE_HEARD,
-        )
-        for row in (await connection.execute(query)).all()
-    ]
-
-
-async def write_webhook_calls(connection: AsyncConnection, intents: Sequence[Intent], now: datetime) -> None:
-    """Write the calls among `intents` that are to be made, and cancel those that are to be dropped."""
-    for intent in intents:
-        match intent:
-            case CallWebhook():
-                await _write_call(connection, intent, now)
-            case CancelWebhookCall():
-                slot = _dedup_key(intent.kind, intent.incident_id, intent.superevent_id)
-                untried = (_c.c.state == DeliveryState.PENDING.value) & (_c.c.attempts == 0)
-                await connection.execute(
-                    update(_c)
-                    .where(_c.c.slot == slot, untried)
-                    .values(state=DeliveryState.DEAD.value, reason=CANCELLED_REASON)
-                )
-            case _:
-                pass
-
-
-async def _write_call(connection: AsyncConnection, call: CallWebhook, now: datetime) -> None:
-    await connection.execute(
-        insert(_c).values(
-            kind=call.kind.value,
-            slot=_dedup_key(call.kind, call.incident_id, call.superevent_id),
-            trouble_id=call.incident_id,
-            superevent_id=call.superevent_id,
-            state=DeliveryState.SENT.value if call.already_made else DeliveryState.PENDING.value,
-            not_before=now,
-            attempts=0,
-            created_at=now,
-            sent_at=now if call.already_made else None,
-        )
-    )
-
-
-def _dedup_key(kind: CallKind, *subject: int | str | None) -> str:
-    """Return the unique slot of a call: there is one call of a kind about each incident or superevent."""
-    return f"{kind.value}:{next(s for s in subject if s is not None)}"

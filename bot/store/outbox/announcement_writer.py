@@ -88,7 +88,8 @@ async def write_follow_ups(
 ) -> None:
     """Write what `intents` ask of Follow-up replies to the outbox, into threads that exist by now.
 
-    A retraction by circular is announced once in each thread.
+    A retraction by circular is announced once in each thread. Whether a muted thread hears of it was decided
+    with the intents.
     """
     updates = [i for i in intents if isinstance(i, UpdateFollowUp)]
     announced = [i for i in intents if isinstance(i, AnnounceRetractionCircular)]
@@ -109,7 +110,13 @@ async def write_follow_ups(
     for (is_earlier, only_existing, can_wait), asked in by_urgency.items():
         create = not only_existing
         await request_follow_ups(
-            connection, asked, now, is_earlier=is_earlier, create=create, can_wait=can_wait
+            connection,
+            asked,
+            now,
+            is_earlier=is_earlier,
+            create=create,
+            can_wait=can_wait,
+            even_muted=True,
         )
     slots = {f"{DeliveryKind.RETRACTION_CIRCULAR.value}:{i.thread_id}": i for i in announced}
     if not slots:

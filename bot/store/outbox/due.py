@@ -13,6 +13,7 @@ from bot.store.outbox.due_time import due_conditions, due_parameters
 from bot.store.outbox.leases import WorkerLeases
 
 _d, _p, _u, _l = schema.deliveries, schema.images, schema.deferred_notices, schema.leases
+_s = schema.escalation_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class DueWork:
     deliveries: bool
     images: bool
     deferred_routing: bool
+    escalations: bool = False
 
 
 class DueCheck:
@@ -45,11 +47,14 @@ class DueCheck:
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(self._statement, values)).one()
         return DueWork(
-            deliveries=bool(row.deliveries), images=bool(row.pictures), deferred_routing=bool(row.maps)
+            deliveries=bool(row.deliveries),
+            images=bool(row.pictures),
+            deferred_routing=bool(row.maps),
+            escalations=bool(row.steps),
         )
 
 
-def _due_query(*, shared: bool) -> Select[bool, bool, bool]:
+def _due_query(*, shared: bool) -> Select[bool, bool, bool, bool]:
     # The conditions repeat those of the partial indexes literally, so that the database uses these indexes.
     looks = [
         exists().select_from(_d).where(text(schema.READY)),
@@ -60,10 +65,15 @@ def _due_query(*, shared: bool) -> Select[bool, bool, bool]:
         ),
     ]
     pictures = exists().where(text(schema.WANTED_IMAGES), or_(*due_conditions(_p.c.not_before)))
+    # The worker itself looks for steps that are too far ahead, since the clock was set back.
+    steps = exists().where(text(schema.WAITING_STEPS), _s.c.due_at <= bindparam("now"))
     if shared:
         own = select(_l.c.name).where(_l.c.worker_id == bindparam("worker_id"))
         looks = [look.where(_d.c.team_id.in_(own)) for look in looks]
         pictures = pictures.where(_p.c.team_id.in_(own))
+        steps = steps.where(_s.c.team_id.in_(own))
     deliveries = or_(*looks)
     maps = exists().select_from(_u)
-    return select(deliveries.label("deliveries"), pictures.label("pictures"), maps.label("maps"))
+    return select(
+        deliveries.label("deliveries"), pictures.label("pictures"), maps.label("maps"), steps.label("steps")
+    )

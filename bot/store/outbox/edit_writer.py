@@ -12,6 +12,7 @@ from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.outbox.event_rank import event_ranks
 from bot.store.outbox.models import RATE_LIMIT_ERRORS, DeliveryKind, DeliveryState, Priority, delivery_row
+from bot.store.outbox.muted_threads import without_muted
 
 _d = schema.deliveries
 _t = schema.threads
@@ -25,13 +26,18 @@ async def enqueue_edits(
     notice_id: int = 0,
     not_before: datetime | None = None,
     priority: Priority = Priority.EDIT,
+    even_muted: bool = False,
 ) -> None:
     """Ensure that each of the threads (thread id -> channel) has a pending edit of its root message.
+
+    Muted threads are left out unless `even_muted`: for a retraction, or for what people do about the event.
 
     Each thread has one row, which is used again for every edit. Its subject is the newest notice that it
     shows, or 0 if it has another reason, for example an image or a new observer. `not_before` delays new
     edits only; an edit that is pending already is never delayed further.
     """
+    if not even_muted:
+        channels = await without_muted(connection, channels)
     if not channels:
         return
     due = now if not_before is None else not_before
@@ -98,11 +104,23 @@ async def mark_threads_stale(
     now: datetime,
     *,
     not_before: datetime | None = None,
+    priority: Priority = Priority.EDIT,
+    even_muted: bool = False,
 ) -> None:
-    """Update the root messages of the threads (thread id -> channel) for a reason other than a notice."""
+    """Update the root messages of the threads (thread id -> channel) for a reason other than a notice.
+
+    With a more urgent `priority` than other edits have, one that waits already becomes as urgent. That of a
+    muted thread is updated when the mute ends, unless `even_muted`.
+    """
     if not channels:
         return
     await connection.execute(
         update(_t).where(_t.c.id.in_(channels)).values(wanted_revision=_t.c.wanted_revision + 1)
     )
-    await enqueue_edits(connection, channels, now, not_before=not_before)
+    await enqueue_edits(
+        connection, channels, now, not_before=not_before, priority=priority, even_muted=even_muted
+    )
+    if priority < Priority.EDIT:
+        waiting = (_d.c.kind == DeliveryKind.EDIT.value) & (_d.c.priority > int(priority))
+        waiting &= _d.c.thread_id.in_(channels) & (_d.c.state == DeliveryState.PENDING.value)
+        await connection.execute(update(_d).where(waiting).values(priority=int(priority)))

@@ -27,6 +27,7 @@ from bot.store.outbox.models import (
     delivery_row,
     new_message_key,
 )
+from bot.store.outbox.muted_threads import without_muted
 
 COALESCE_FOR = timedelta(seconds=5)
 """Time from the first message that changes a reply to its edit."""
@@ -52,6 +53,7 @@ async def request_follow_ups(
     is_earlier: bool = False,
     create: bool = True,
     can_wait: bool = False,
+    even_muted: bool = False,
 ) -> None:
     """Have the Follow-up reply of each thread (thread id -> channel) posted, or edited if it stands.
 
@@ -59,15 +61,19 @@ async def request_follow_ups(
     root was given up are left out. With `is_earlier`, all that is to be said came before its thread, and a
     reply that isn't there yet is the least urgent post. Without `create`, what happened isn't news: only
     replies that stand or are under way are brought up to date, and none comes back that somebody deleted.
-    With `can_wait` an edit is due after COALESCE_CANDIDATES_FOR.
+    With `can_wait` an edit is due after COALESCE_CANDIDATES_FOR. Muted threads are left out unless
+    `even_muted`, for a retraction; the reply is asked for again when the mute ends.
     """
     due = now + (COALESCE_CANDIDATES_FOR if can_wait else COALESCE_FOR)
     priority = Priority.EDIT if is_earlier else DELIVERY_KINDS[DeliveryKind.FOLLOW_UP].priority
     waiting = await _load_waiting(connection, threads, priority, due, is_news=create)
-    rows = await _load_deliveries(connection, threads.keys() - waiting)
+    asked: Mapping[int, ChannelRef] = {t: channel for t, channel in threads.items() if t not in waiting}
+    if not even_muted:
+        asked = await without_muted(connection, asked)
+    rows = await _load_deliveries(connection, asked)
     alive = [
         thread
-        for thread in threads.keys() - waiting
+        for thread in asked
         if (root := rows.get((thread, DeliveryKind.ROOT))) is None or root.state != DeliveryState.DEAD
     ]
     known = await _load_replies(connection, alive)

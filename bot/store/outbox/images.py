@@ -2,6 +2,9 @@
 
 Slack may need some time before it can show an uploaded image. One thread, the canary, therefore shows a new
 image first; once that has succeeded, all other threads of the workspace about the same event show it too.
+
+Each workspace has a row of its own, since each has its canary and, in Slack, its file. An image that the bot
+serves itself is stored once, in the row of one workspace, whatever the number of workspaces.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ _p = schema.images
 _t = schema.threads
 _d = schema.deliveries
 _AVAILABLE_STATES = (ImageState.UPLOADED.value, ImageState.READY.value)
+# Without the PNG, which takes a hundred times the rest.
+_COLUMNS = [column for column in _p.c if column is not _p.c.png]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +103,8 @@ async def _choose_canary(
     )
     able = (
         active_roots(team_id, superevent_id)
-        .where(~failed)
+        # A muted thread isn't edited to show it.
+        .where(~failed, _t.c.id.not_in(select(schema.muted_threads.c.thread_id)))
         # A root message that has been posted already can show the image at once.
         .order_by(_t.c.root_ts.is_(None), _t.c.id)
         .limit(1)
@@ -130,6 +136,18 @@ async def publish_to_others(connection: AsyncConnection, shown: Collection[int],
         await _refresh_roots(connection, others, now)
 
 
+async def _share_png(connection: AsyncConnection, notice_id: int, alt_text: str, now: datetime) -> None:
+    """Let every workspace that waits for a notice's image show the one that is served."""
+    waiting = (
+        update(_p)
+        .where(_p.c.notice_id == notice_id, _p.c.state == ImageState.WANTED.value)
+        .values(state=ImageState.UPLOADED.value, alt_text=alt_text, created_at=now)
+        .returning(_p.c.id, _p.c.team_id, _p.c.superevent_id)
+    )
+    for row in (await connection.execute(waiting)).all():
+        await _choose_canary(connection, row.id, row.team_id, row.superevent_id, now)
+
+
 async def _refresh_roots(
     connection: AsyncConnection, roots: Select[tuple[int, str, str]], now: datetime
 ) -> None:
@@ -138,7 +156,7 @@ async def _refresh_roots(
 
 
 class ImageRepository:
-    """A repository of the images of sky maps, one for each notice and workspace."""
+    """A repository of the images of sky maps."""
 
     def __init__(self, database: Database, leases: WorkerLeases) -> None:
         self._database = database
@@ -151,7 +169,7 @@ class ImageRepository:
         image is soon superseded. On PostgreSQL only workspaces that this process leases are considered.
         """
         query = (
-            select(_p)
+            select(*_COLUMNS)
             .where(text(schema.WANTED_IMAGES))
             .where(or_(*due_conditions(_p.c.not_before)))
             .order_by(_p.c.created_at.desc(), _p.c.id.desc())
@@ -208,24 +226,33 @@ class ImageRepository:
             return bool(result.rowcount)
 
     async def record_png(self, job: StoredImageJob, png: bytes, alt_text: str, now: datetime) -> None:
-        """Store an image that the bot serves itself, and choose the canary thread that shows it first.
+        """Store an image that the bot serves itself, for all workspaces that want it.
 
-        Nothing happens if the image is no longer wanted. Raises StoreUnavailable.
+        In each a canary thread is chosen that shows it first. Nothing happens if the job's image is no longer
+        wanted. Raises StoreUnavailable.
         """
         async with self._database.exclusive_transaction() as connection:
             result = await connection.execute(
                 update(_p)
                 .where(_p.c.id == job.id, _p.c.state == ImageState.WANTED.value)
-                .values(
-                    state=ImageState.UPLOADED.value,
-                    token=secrets.token_urlsafe(32),
-                    png=png,
-                    alt_text=alt_text,
-                    created_at=now,
-                )
+                .values(token=secrets.token_urlsafe(32), png=png)
             )
             if result.rowcount:
-                await _choose_canary(connection, job.id, job.team_id, job.superevent_id, now)
+                await _share_png(connection, job.notice_id, alt_text, now)
+
+    async def share_stored_png(self, job: StoredImageJob, now: datetime) -> bool:
+        """Let a workspace show the image that is served to another one already; return False if none is.
+
+        Raises StoreUnavailable.
+        """
+        served = select(_p.c.alt_text).where(
+            _p.c.notice_id == job.notice_id, _p.c.token.is_not(None), _p.c.state.in_(_AVAILABLE_STATES)
+        )
+        async with self._database.exclusive_transaction() as connection:
+            row = (await connection.execute(served.limit(1))).first()
+            if row is not None:
+                await _share_png(connection, job.notice_id, row.alt_text or "", now)
+        return row is not None
 
     async def get_png(self, token: str) -> bytes | None:
         """Return the image (PNG) with this token, or None if there is none. Raises StoreUnavailable."""
@@ -280,21 +307,23 @@ class ImageRepository:
         A key of `asked` is left out if its notice has no image, or none that its thread may show yet. Raises
         StoreUnavailable.
         """
-        query = select(_p).where(_p.c.notice_id.in_({notice for _, notice, _ in asked}))
+        query = select(*_COLUMNS).where(_p.c.notice_id.in_({notice for _, notice, _ in asked}))
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
-        pictures = {(row.team_id, row.notice_id): row for row in rows if row.file_id or row.token}
+        tokens = {row.notice_id: row.token for row in rows if row.token}
+        pictures = {(row.team_id, row.notice_id): row for row in rows}
         found = {}
         for team, notice, thread in asked:
             row = pictures.get((team, notice))
-            if row is None:
+            token = tokens.get(notice)
+            if row is None or not (row.file_id or token):
                 continue
             trial = row.state == ImageState.UPLOADED.value and row.trial_thread_id == thread
             if row.state == ImageState.READY.value or trial:
                 found[team, notice, thread] = StoredImage(
                     id=row.id,
                     file_id=row.file_id,
-                    token=row.token,
+                    token=None if row.file_id else token,
                     alt_text=row.alt_text or "",
                     is_canary=trial,
                     created_at=row.created_at,
@@ -306,15 +335,17 @@ class ImageRepository:
 
         Raises StoreUnavailable.
         """
-        query = select(_p).where(_p.c.team_id == team_id, _p.c.notice_id == notice_id)
+        query = select(*_COLUMNS).where(_p.c.notice_id == notice_id, _p.c.state.in_(_AVAILABLE_STATES))
         async with self._database.read_transaction() as connection:
-            row = (await connection.execute(query.where(_p.c.state.in_(_AVAILABLE_STATES)))).first()
-        if row is None or not (row.file_id or row.token):
+            rows = (await connection.execute(query)).all()
+        row = next((row for row in rows if row.team_id == team_id), None)
+        token = next((row.token for row in rows if row.token), None)
+        if row is None or not (row.file_id or token):
             return None
         return StoredImage(
             id=row.id,
             file_id=row.file_id,
-            token=row.token,
+            token=None if row.file_id else token,
             alt_text=row.alt_text or "",
             is_canary=False,
             created_at=row.created_at,
@@ -329,7 +360,7 @@ class ImageRepository:
             select(_p.c.id, _p.c.team_id, _p.c.file_id)
             .join(schema.superevents, schema.superevents.c.superevent_id == _p.c.superevent_id)
             .where(schema.superevents.c.category == "mock", _p.c.created_at < received_before)
-            .where(_p.c.file_id.is_not(None) | _p.c.token.is_not(None))
+            .where(_p.c.state.in_(_AVAILABLE_STATES))
         )
         async with self._database.read_transaction() as connection:
             return [(row.id, row.team_id, row.file_id) for row in (await connection.execute(query)).all()]

@@ -91,7 +91,9 @@ PURGE_JOB = "*purge"
 """The lease name of the singleton job that purges old rows. No workspace id begins with an asterisk."""
 REPAIR_JOB = "*repair"
 """The lease name of the singleton job that fetches missed notices from GraceDB."""
-SINGLETON_JOBS = frozenset({PURGE_JOB, REPAIR_JOB})
+TREASURE_MAP_JOB = "*treasure"
+"""The lease name of the singleton job that reads others' pointings."""
+SINGLETON_JOBS = frozenset({PURGE_JOB, REPAIR_JOB, TREASURE_MAP_JOB})
 """The lease names of all jobs that one process does on behalf of all."""
 
 _w = schema.workers

@@ -55,6 +55,14 @@ class DeliveryKind(StrEnum):
     """A message that Slack refuses a mention in this channel; its subject is the refusal."""
     FIRST_REAL_EVENT = "first_real"
     """A report to the operators of the first real event after a quiet period; its subject is the notice."""
+    ESCALATION = "escalation"
+    """A message that mentions whoever is next, since nobody has the event; its subject is the step."""
+    DRILL = "drill"
+    """A message of a drill, marked as one; its subject is the step, the first of which begins it."""
+    DRILL_END = "drill_end"
+    """A message that a drill is over, and how long it took; its subject is the escalation."""
+    MUTE = "mute"
+    """A reply that says who muted the event in the channel, or ended that; its subject is the action."""
 
 
 class DeliveryState(StrEnum):
@@ -107,6 +115,10 @@ class EventRank:
     """True if the event is a mock or a test."""
     order: int
     """A number that is smaller for newer events."""
+
+
+DRILL_RANK = EventRank(mock=True, order=0)
+"""The rank of a drill's messages: posts about real events go before them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +189,10 @@ DELIVERY_KINDS: Mapping[DeliveryKind, KindRule] = {
     DeliveryKind.INCIDENT_RESOLVED: KindRule(for_operators=True),
     DeliveryKind.MENTION_REFUSED: KindRule(),
     DeliveryKind.FIRST_REAL_EVENT: KindRule(for_operators=True),
+    DeliveryKind.ESCALATION: KindRule(top_level=True, ordered=False, expires=True, needs_subscription=True),
+    DeliveryKind.DRILL: KindRule(top_level=True, ordered=False, expires=True, needs_subscription=True),
+    DeliveryKind.DRILL_END: KindRule(top_level=True, ordered=False, expires=True),
+    DeliveryKind.MUTE: KindRule(ordered=False),
 }
 """The rules of every kind; a test ensures that no kind is missing."""
 

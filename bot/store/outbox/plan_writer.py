@@ -18,6 +18,7 @@ from bot.routing.intents import (
     ChannelRef,
     DeferToSkyMap,
     EditRoot,
+    EndEscalation,
     Intent,
     Mention,
     MentionReason,
@@ -27,7 +28,13 @@ from bot.routing.intents import (
 from bot.routing.state import RootState, Thread
 from bot.store import schema
 from bot.store.outbox.edit_writer import enqueue_edits
+from bot.store.outbox.escalation_writer import (
+    end_escalations,
+    load_open_targets,
+    load_told_by_steps,
+)
 from bot.store.outbox.event_rank import event_rank
+from bot.store.outbox.mention_writer import enqueue_mentions
 from bot.store.outbox.models import (
     DeliveryKind,
     DeliveryState,
@@ -36,6 +43,8 @@ from bot.store.outbox.models import (
     Priority,
     delivery_row,
 )
+from bot.store.outbox.muted_threads import load_muted_threads
+from formatters.models.escalation import EscalationEnd
 from formatters.models.notice import Category, category_from_id
 from formatters.models.superevent import Superevent
 
@@ -49,7 +58,9 @@ MAYBE_POSTED_MAX_AGE = timedelta(hours=24)
 After that its news is old, and the next notice opens a new root message.
 """
 
+_a = schema.acknowledgements
 _d = schema.deliveries
+_e = schema.escalations
 _f = schema.follow_ups
 _m = schema.mentions
 _t = schema.threads
@@ -67,6 +78,9 @@ async def load_threads(connection: AsyncConnection, superevent_id: str) -> list[
     rows = (await connection.execute(query)).all()
     roots = {row.id: _root_state(row.state, row.doubtful) for row in rows}
     mentioned, notified = await _load_mentioned(connection, superevent_id, roots)
+    muted = await load_muted_threads(connection, superevent_id)
+    escalating = await load_open_targets(connection, superevent_id)
+    acknowledged = await _acknowledged_threads(connection, superevent_id)
     return [
         Thread(
             id=row.id,
@@ -76,6 +90,9 @@ async def load_threads(connection: AsyncConnection, superevent_id: str) -> list[
             root=roots[row.id],
             mentioned=frozenset(mentioned[row.id]),
             notified=frozenset(notified[row.id]),
+            is_muted=row.id in muted,
+            is_acknowledged=row.id in acknowledged,
+            escalating=escalating.get(row.id),
         )
         for row in rows
     ]
@@ -102,7 +119,15 @@ async def _load_mentioned(
             mentioned[row.thread_id].update(row.targets.split())
         if state in (RootState.ATTEMPTED, RootState.POSTED):
             notified[row.thread_id].update(row.targets.split())
+    for thread_id, targets in (await load_told_by_steps(connection, superevent_id)).items():
+        notified[thread_id] |= targets
     return mentioned, notified
+
+
+async def _acknowledged_threads(connection: AsyncConnection, superevent_id: str) -> set[int]:
+    """Return the threads of an event that somebody has in their channel."""
+    query = select(_a.c.thread_id).join(_t, _t.c.id == _a.c.thread_id)
+    return set((await connection.execute(query.where(_t.c.superevent_id == superevent_id))).scalars())
 
 
 def _root_state(state: str | None, doubtful: bool | None) -> RootState:
@@ -139,6 +164,9 @@ async def write_plan(
             "created_at": now,
         }
         await connection.execute(insert(schema.deferred_notices).values(row))
+    for ended in (i for i in intents if isinstance(i, EndEscalation)):
+        mine = _e.c.thread_id == ended.thread_id
+        await end_escalations(connection, mine, ended.reason, now, kept=ended.kept)
     event = await event_rank(connection, superevent_id)
     roots = [i for i in intents if isinstance(i, OpenRoot)]
     await _open_roots(connection, roots, superevent_id, event, notice_id, now)
@@ -174,13 +202,18 @@ async def write_plan(
         before = _d.c.thread_id.in_([i.thread_id for i in intents if isinstance(i, Reply)])
         waits = (_d.c.kind == DeliveryKind.REPLY.value) & (_d.c.state == DeliveryState.PENDING.value)
         await connection.execute(update(_d).where(before, waits).values(priority=int(reply)))
-    await _enqueue_mentions(connection, intents, channels, event, notice_id, now)
+    await enqueue_mentions(connection, intents, channels, event, notice_id, now)
     edited = {i.thread_id: channels[i.thread_id] for i in intents if isinstance(i, EditRoot)}
     teams = {channel[0] for channel in edited.values()} | {root.team_id for root in roots}
+    # A muted thread shows the picture once the mute ends.
+    teams |= {channels[thread][0] for thread in await load_muted_threads(connection, superevent_id)}
     if draw_image and teams:
         await _enqueue_images(connection, teams, superevent_id, notice_id, now)
     due = now + IMAGE_WAIT if draw_image else None
-    await enqueue_edits(connection, edited, now, notice_id=notice_id, not_before=due, priority=edit)
+    # Whether a muted thread is edited was decided with the intents.
+    await enqueue_edits(
+        connection, edited, now, notice_id=notice_id, not_before=due, priority=edit, even_muted=True
+    )
 
 
 async def write_deferred_plan(
@@ -205,62 +238,13 @@ async def write_deferred_plan(
         (await connection.execute(select(_m.c.thread_id).where(_m.c.notice_id == notice_id))).scalars()
     )
     fresh = [i for i in intents if not (isinstance(i, Mention) and i.thread_id in made)]
-    await _enqueue_mentions(connection, fresh, channels, event, notice_id, now)
+    await enqueue_mentions(connection, fresh, channels, event, notice_id, now)
     if draw_image:
         pictures = schema.images
         drawn = select(pictures.c.team_id).where(pictures.c.notice_id == notice_id)
         teams = {root.team_id for root in roots} - set((await connection.execute(drawn)).scalars())
         if teams:
             await _enqueue_images(connection, teams, superevent_id, notice_id, now)
-
-
-async def _enqueue_mentions(
-    connection: AsyncConnection,
-    intents: Sequence[Intent],
-    channels: Mapping[int, ChannelRef],
-    event: EventRank,
-    notice_id: int,
-    now: datetime,
-) -> None:
-    """Record the mentions of a plan; each outside a root message becomes a delivery of its own."""
-    threads = {channel: thread_id for thread_id, channel in channels.items()}
-    wanted = [i for i in intents if isinstance(i, Mention)]
-    wanted += [
-        Mention(threads[i.team_id, i.channel_id], i.mention, MentionReason.NEW_EVENT)
-        for i in intents
-        if isinstance(i, OpenRoot) and i.mention
-    ]
-    if not wanted:
-        return
-    await connection.execute(
-        insert(_m),
-        [
-            {
-                "thread_id": mention.thread_id,
-                "notice_id": notice_id,
-                "occasion": mention.reason.value,
-                "targets": " ".join(mention.targets),
-            }
-            for mention in wanted
-        ],
-    )
-    own = select(_m.c.id, _m.c.thread_id).where(
-        _m.c.notice_id == notice_id, _m.c.occasion != MentionReason.NEW_EVENT.value
-    )
-    rows = [
-        delivery_row(
-            *channels[row.thread_id],
-            DeliveryKind.MENTION,
-            row.id,
-            now,
-            thread_id=row.thread_id,
-            dedup_key=f"mention:{row.thread_id}:{notice_id}",
-            event=event,
-        )
-        for row in (await connection.execute(own)).all()
-    ]
-    if rows:
-        await connection.execute(insert(_d), rows)
 
 
 async def dead_letter_orphans(connection: AsyncConnection, channel: ChannelRef, reason: str) -> int:
@@ -354,6 +338,9 @@ async def _open_roots(
             )
         )
         await connection.execute(delete(_m).where(_m.c.thread_id == known[channel]))
+        # The new root mentions anew, and its steps count from then.
+        mine = _e.c.thread_id == known[channel]
+        await end_escalations(connection, mine, EscalationEnd.CONDITION, now)
         # The reply stood, if anywhere, below a root that is gone.
         await connection.execute(delete(_f).where(_f.c.thread_id == known[channel]))
         await connection.execute(

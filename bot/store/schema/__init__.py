@@ -1,5 +1,17 @@
 """The database tables. Every row that belongs to a workspace has its team id; times are UTC."""
 
+from bot.store.schema.acting import (
+    OPEN_ESCALATIONS,
+    WAITING_STEPS,
+    acknowledgements,
+    escalation_steps,
+    escalations,
+    event_actions,
+    muted_threads,
+    observations,
+    treasure_map_events,
+    treasure_map_instruments,
+)
 from bot.store.schema.base import BigId, UtcDateTime, metadata
 from bot.store.schema.channels import (
     channel_changes,
@@ -55,12 +67,15 @@ from bot.store.schema.outbox import (
 
 __all__ = [
     "HELD",
+    "OPEN_ESCALATIONS",
     "READY",
     "READY_EDITS",
     "READY_POSTS",
+    "WAITING_STEPS",
     "WANTED_IMAGES",
     "BigId",
     "UtcDateTime",
+    "acknowledgements",
     "channel_changes",
     "channel_conditions",
     "channel_numbers",
@@ -75,6 +90,9 @@ __all__ = [
     "database_identity",
     "deferred_notices",
     "deliveries",
+    "escalation_steps",
+    "escalations",
+    "event_actions",
     "follow_ups",
     "former_numbers",
     "gracedb_lookups",
@@ -84,9 +102,11 @@ __all__ = [
     "leases",
     "mentions",
     "metadata",
+    "muted_threads",
     "nearby_alerts",
     "notices",
     "oauth_states",
+    "observations",
     "observers",
     "ops_channel",
     "payloads",
@@ -97,6 +117,8 @@ __all__ = [
     "subscriptions",
     "superevents",
     "threads",
+    "treasure_map_events",
+    "treasure_map_instruments",
     "webhook_calls",
     "workers",
     "write_checks",

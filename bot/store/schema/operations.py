@@ -60,7 +60,9 @@ webhook_calls = Table(
     Column("kind", String(16), nullable=False),
     # A unique key: "alert:<superevent>", "trouble:<trouble>" …
     Column("slot", String(96), nullable=False, unique=True),
-    # Exactly one of the two is set, depending on the kind.
+    # Exactly one of the three is set, depending on the kind. The escalation is no foreign key: it may be
+    # purged before the call.
+    Column("escalation_id", BigInteger),
     Column("trouble_id", ForeignKey("troubles.id")),
     Column("superevent_id", ForeignKey("superevents.superevent_id")),
     Column("state", String(16), nullable=False, index=True),

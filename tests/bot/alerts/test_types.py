@@ -20,7 +20,7 @@ from formatters.answers import event_history
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text, notice_text
 from tests.support.factories import NOW, notice_record
 

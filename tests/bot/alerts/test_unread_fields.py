@@ -17,7 +17,7 @@ from formatters.models.notice import CLASSES, PROPERTIES, Event, Notice
 from formatters.models.significance import is_neutron_star_likely
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text
 from formatters.text import event_lines, source_lines
 from tests.support.factories import notice_record

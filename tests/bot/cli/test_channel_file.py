@@ -33,7 +33,8 @@ def export(*subscriptions: dict[str, Any], **further: Any) -> str:
 
 async def asked(factory: Factory) -> None:
     """Two channels, one of them in another workspace."""
-    await subscribe(factory, "CBC BNS>0.5 notify @here", "C1")
+    words = "CBC BNS>0.5 quiet BBH notify @here escalate 5min <@U2> <!subteam^S1> 10min webhook"
+    await subscribe(factory, words, "C1")
     await subscribe(factory, "Burst mock", "C1", "C2", team="T2")
     await factory.sites.add(
         TEAM, "C1", [find_site("Palomar"), Site(name="Dome 7", latitude=1, longitude=2, height=3)], AUTHOR

@@ -246,7 +246,7 @@ def test_a_rollback_names_the_subscriptions_that_the_old_version_can_not_read(
     (tmp_path / "given.json").write_text(json.dumps({"gwevent_export": 1, "channels": [channel]}))
     assert run("import", str(tmp_path / "given.json")).exit_code == 0
     said = run("migrate", "--prepare-rollback").stdout
-    assert "written without criteria sets and grades: 1." in said
+    assert "written without what 0.1.0 doesn't know: 1." in said
     assert "can't read, and won't serve: C1 subscription 2." in said
 
 

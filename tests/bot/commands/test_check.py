@@ -23,7 +23,7 @@ from formatters.answers.position_check import MAX_POSITIONS
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import ImageRef
+from formatters.posts.channel_view import ImageRef
 from formatters.terminal import message_text
 from tests.support.factories import NOW, TEAM, Clock, decoded_notice, notice_record, planner, record_notices
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from bot.app.criteria_services import create_criteria_service
 from bot.app.factory import Factory
 from bot.commands.authorization import ChannelAuthorizer, PermissionDenied
 from bot.commands.context import CommandContext
@@ -48,7 +49,7 @@ def wakeups() -> Wakeups:
 
 @pytest.fixture
 def service(factory: Factory, clock: Clock, wakeups: Wakeups) -> CriteriaService:
-    return factory.create_criteria_service(clock, wakeups, ChannelAuthorizer())
+    return create_criteria_service(factory, clock, wakeups, ChannelAuthorizer())
 
 
 async def current(service: CriteriaService, name: str = "ours") -> CriteriaSet:
@@ -265,7 +266,7 @@ async def test_every_change_is_authorized_once(
         return "Only admins may."
 
     await service.add(CONTEXT, "ours", GRADES)
-    refusing = factory.create_criteria_service(clock, wakeups, ChannelAuthorizer(refuse))
+    refusing = create_criteria_service(factory, clock, wakeups, ChannelAuthorizer(refuse))
     before = await service.for_team(TEAM)
     with pytest.raises(PermissionDenied, match="Only admins may"):
         await change(refusing)

@@ -111,6 +111,23 @@ async def test_a_channels_low_significance_root_is_marked_and_the_significant_on
     )
 
 
+@pytest.mark.parametrize("words", ["observe ZTF done r 21.5", "observe ZTF", "mute", "ZTF done"])
+async def test_where_two_events_may_be_meant_nothing_is_stored_before_one_is_named(
+    factory: Factory, words: str
+) -> None:
+    await story(factory, "all mock lowsig")
+    await post_roots(factory)
+    shown = await answer_text(factory, words)
+    assert "S261121d is this channel's newest." in shown and "one is S261119b." in shown
+    assert "Nothing was changed: say which one, by its id." in shown
+    for name in ("S261121d", "S261119b"):
+        assert await factory.observations.for_event(*ASKER.channel, name) == ()
+    named = await answer_text(factory, f"{words} S261119b")
+    assert "S261119b" in named and "Nothing was changed" not in named
+    in_thread = await answer_text(factory, words, replace(ASKER, thread_ts="S261121d.1"))
+    assert "S261121d" in in_thread and "Nothing was changed" not in in_thread
+
+
 async def test_a_channel_with_mocks_alone_means_its_mock(factory: Factory) -> None:
     await subscribe(factory, "all mock", "C1")
     await record_notices(factory, dated("MS261122e", 22))
@@ -180,13 +197,25 @@ async def test_latest_is_the_newest_significant_event_that_stands_and_says_what_
     assert "RETRACTED · S261120c" in await answer_text(factory, "latest retracted")
 
 
-async def test_who_observes_is_what_the_channels_button_says(factory: Factory) -> None:
+async def test_who_observes_is_what_the_channels_people_say(factory: Factory) -> None:
     await story(factory)
     await post_roots(factory)
-    assert "nobody has pressed" in await answer_text(factory, "who is observing?")
+    assert "nobody of this channel has reported" in await answer_text(factory, "who is observing?")
     await factory.observers.toggle(TEAM, "C1", "S261119b", "U0WATCHER", Clock()())
     shown = await answer_text(factory, "who is observing S261119b")
-    assert "1 person has pressed" in shown and "U0WATCHER" in shown
+    assert "S261119b" in shown and "U0WATCHER" in shown
+
+
+async def test_who_has_it_is_what_the_channels_message_says(factory: Factory) -> None:
+    await story(factory)
+    await post_roots(factory)
+    for words in ("who has it", "has anybody got it?", "who's on it"):
+        shown = await answer_text(factory, words)
+        assert "nobody has it and nobody has said that they observe it" in shown, words
+    await factory.observers.toggle(TEAM, "C1", "S261119b", "U0WATCHER", Clock()())
+    await factory.acknowledgements.acknowledge(TEAM, "C1", "S261119b", "U0HASIT", Clock()())
+    shown = await answer_text(factory, "who has it?")
+    assert "On it: " in shown and "U0HASIT" in shown and "U0WATCHER" in shown
 
 
 async def test_slack_that_gives_no_address_keeps_no_answer_waiting(

@@ -26,7 +26,7 @@ from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import MESSAGE_TOTAL_MAX
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import ImageRef
+from formatters.posts.channel_view import ImageRef
 from formatters.skymap_image import Marks
 from formatters.terminal import message_text
 from tests.support.factories import NOW, TEAM, Clock, planner

@@ -15,6 +15,7 @@ from bot.commands.subscriptions import SubscriptionCommands
 from bot.filters import parse_criteria
 from bot.filters.criteria_parser import split_insistence
 from bot.runtime.wakeups import Wakeups
+from bot.store.channels.channel_history import ChannelHistory
 from formatters.blockkit.message import Message
 from tests.support.factories import TEAM, Clock, decoded_notice, record_notices, subscribe
 
@@ -28,8 +29,8 @@ def service(factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def commands(service: SubscriptionService) -> SubscriptionCommands:
-    return SubscriptionCommands(service)
+def commands(factory: Factory, service: SubscriptionService) -> SubscriptionCommands:
+    return SubscriptionCommands(service, ChannelHistory(factory.database))
 
 
 def shown(message: Message) -> str:

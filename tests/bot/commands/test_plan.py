@@ -37,7 +37,7 @@ from formatters.models.notice import Notice, NoticeKey
 from formatters.models.observing import Site
 from formatters.models.pointing import Telescope
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import ImageRef
+from formatters.posts.channel_view import ImageRef
 from formatters.skymap_image import Marks
 from formatters.terminal import message_text
 from tests.support.factories import AUTHOR, NOW, TEAM, Clock, planner, subscribe

@@ -95,6 +95,12 @@ async def test_help_on_an_unknown_word_is_the_overview_and_the_nearest(factory: 
     assert ("visible" in shown) and ("Did you mean help visible?" in shown) is (words == "help visibel")
 
 
+@pytest.mark.parametrize("word", ["quiet", "escalate", "notify"])
+async def test_a_word_of_subscriptions_alone_is_answered_with_its_help(factory: Factory, word: str) -> None:
+    assert f"Did you mean /gwevent help {word}?" in await answer_text(factory, f"{word} BBH")
+    assert "escalate 5min @second" in await answer_text(factory, f"help {word}")
+
+
 async def test_no_two_commands_have_the_same_word(factory: Factory) -> None:
     words = [word for command in create_router(factory).commands for word in (command.name, *command.aliases)]
     assert len(words) == len(set(words)) and all(word == word.casefold() for word in words)

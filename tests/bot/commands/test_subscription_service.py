@@ -28,6 +28,7 @@ from bot.criteria.parsing import parse_grades
 from bot.filters import FilterSyntaxError, parse_criteria
 from bot.filters.form_parser import InvalidForm, criteria_from_form
 from bot.runtime.wakeups import Wakeups
+from bot.setting_types.escalation_webhook import EscalationWebhookPolicy
 from formatters.models.criteria_set import CriteriaSet
 from formatters.models.subscription import fingerprint
 from formatters.views.subscription_form import SubscriptionForm
@@ -180,3 +181,37 @@ async def test_words_with_a_grade_find_their_subscription(
         CONTEXT, 1, await service.parse_criteria(CONTEXT, stored.criteria.canonical)
     )
     assert isinstance(unchanged, Unchanged)
+
+
+@pytest.mark.parametrize(
+    ("policy", "sentence"),
+    [
+        (EscalationWebhookPolicy(teams=()), "don't let this workspace call their webhook"),
+        (EscalationWebhookPolicy(teams=("T0OTHER",)), "don't let this workspace call their webhook"),
+        (EscalationWebhookPolicy(is_configured=False), "This gwevent has no operators' webhook"),
+    ],
+)
+async def test_a_workspace_that_may_not_call_the_webhook_is_told_so(
+    factory: Factory, clock: Clock, wakeups: Wakeups, policy: EscalationWebhookPolicy, sentence: str
+) -> None:
+    factory.escalation_webhook = policy
+    service = factory.create_subscription_service(clock, wakeups, ChannelAuthorizer())
+    with pytest.raises(FilterSyntaxError) as refused:
+        await service.parse_criteria(CONTEXT, "CBC notify @here escalate 5min <@U2> 10min webhook")
+    assert sentence in str(refused.value)
+    assert (await service.parse_criteria(CONTEXT, "CBC notify @here escalate 5min <@U2>")).notify is not None
+
+
+@pytest.mark.parametrize("teams", [None, (TEAM,)])
+async def test_a_workspace_that_may_call_the_webhook_can_subscribe_with_it(
+    factory: Factory, clock: Clock, wakeups: Wakeups, teams: tuple[str, ...] | None
+) -> None:
+    factory.escalation_webhook = EscalationWebhookPolicy(teams=teams)
+    service = factory.create_subscription_service(clock, wakeups, ChannelAuthorizer())
+    criteria = await service.parse_criteria(CONTEXT, "CBC notify @here escalate 10min webhook")
+    assert criteria.canonical == "CBC notify @here escalate 10min webhook"
+
+
+def test_unsubscribing_by_words_finds_what_has_quiet_events_too() -> None:
+    assert selects(parse_criteria("CBC BNS"), parse_criteria("CBC BNS quiet BBH notify @here"))
+    assert not selects(parse_criteria("CBC BNS quiet BBH"), parse_criteria("CBC BNS"))

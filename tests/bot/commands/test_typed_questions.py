@@ -22,7 +22,7 @@ from bot.runtime.typed_text import normalize_typed_text
 from bot.store.database import Database
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import ImageRef
+from formatters.posts.channel_view import ImageRef
 from formatters.terminal import message_text
 from tests.bot.commands.typed_questions import PENDING, QUESTIONS
 from tests.support.factories import TEAM, Clock
@@ -66,7 +66,7 @@ async def ask(router: CommandRouter, question: str, context: CommandContext | No
 
 def test_the_table_has_every_question_once() -> None:
     questions = [question for question, _ in QUESTIONS]
-    assert len(questions) == len(set(questions)) == 202
+    assert len(questions) == len(set(questions)) == 226
     assert set(questions) >= PENDING
 
 
@@ -357,7 +357,7 @@ def test_no_text_keeps_the_rules_busy(text: str) -> None:
         ("95.7 -10.96", "95.700, -10.960"),
         ("is 95.7 -10.96 inside the map of S230518h?", "in S230518h"),
         ("subscibe CBC", "Did you mean /gwevent subscribe?"),
-        ("mute", "no “mute” yet"),
+        ("coverage", "Nobody in this channel has planned or reported an observation of S261120c"),
         ("good morning gwevent", "latest"),
         ("aladin S230518h", "90 % credible region of S230518h"),
         ("what's new?", "S261120c: 1 notice"),
@@ -399,6 +399,12 @@ def test_no_text_keeps_the_rules_busy(text: str) -> None:
         ("subscriptions test BNS", "would have matched"),
         ("subscriptions edit 3 BNS", "no subscription"),
         ("subscriptions pause 3", "no subscription"),
+        ("subscriptions drill 3", "no subscription"),
+        ("subscriptions drill", "needs the number"),
+        ("drill stop", "No drill is running in this channel"),
+        ("stop the drill!", "Did you mean /gwevent subscriptions drill stop?"),
+        ("please run a drill of subscription 2", "Did you mean /gwevent subscriptions drill 2?"),
+        ("how do I drill", "Did you mean /gwevent help drill?"),
         ("sites show", "no sites yet"),
         ("help subscriptions", "subscriptions pause 3"),
         ("export", "Say which of json, moc, ds9, csv"),

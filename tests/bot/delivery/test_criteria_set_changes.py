@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.app.criteria_services import create_criteria_service
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.context import CommandContext
 from bot.commands.criteria_service import Added, CriteriaService, Edited
@@ -15,7 +16,7 @@ ALICE, BOB = "U024BE7LH", "U0OTHER"
 
 
 def service(harness: DeliveryHarness) -> CriteriaService:
-    return harness.factory.create_criteria_service(harness.clock, Wakeups(), ChannelAuthorizer())
+    return create_criteria_service(harness.factory, harness.clock, Wakeups(), ChannelAuthorizer())
 
 
 @pytest.mark.backends("sqlite", "postgresql")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from slack_sdk.errors import SlackApiError
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from bot.delivery.degraded_messages import DegradedMessages
 from bot.filters import parse_criteria
@@ -20,12 +20,13 @@ from bot.local_slack.workspace import Draft
 from bot.slack.errors import OutcomeUnknown, RateLimited
 from bot.slack.message_metadata import METADATA_EVENT, DeliveryMetadata
 from bot.slack.responses import failure_from_response
+from bot.store import schema
 from bot.store.outbox.models import MAX_DELAY, DeliveryKind
 from formatters.answers.subscription_messages import subscription_list
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from tests.bot.routing.test_mentions import BURST
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import AUTHOR, NOW, REAL, TEAM, decoded_notice
@@ -122,6 +123,16 @@ async def test_other_targets_are_still_mentioned(harness: DeliveryHarness) -> No
     await finish(harness)
     assert len(mentioning(harness, channel, "<@U1>")) == 1
     assert [r.target for r in (await subscription_in(harness, channel)).refused_mentions] == [HERE]
+
+
+async def test_the_refusal_of_somebody_who_is_next_is_listed(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels(words="CBC notify <@U1> escalate 5min @channel")
+    refused = {"team_id": TEAM, "channel_id": channel, "target": "<!channel>", "reason": "restricted_action"}
+    async with harness.factory.database.exclusive_transaction() as connection:
+        await connection.execute(insert(schema.refused_mentions).values(**refused, since=NOW))
+    subscription = await subscription_in(harness, channel)
+    assert [r.target for r in subscription.refused_mentions] == ["<!channel>"]
+    assert "Slack refuses* @channel here" in str(subscription_list([subscription]).blocks)
 
 
 @both

@@ -31,7 +31,7 @@ from bot.store.outbox.models import Delivery, DeliveryKind
 from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text
 from tests.bot.related_messages.test_circular import circular
 from tests.support.delivery_harness import DeliveryHarness

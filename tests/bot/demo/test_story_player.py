@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bot.demo import story_player
+from bot.demo.night import SampleAct
 from bot.demo.story_player import MAX_STORY_AGE, THRESHOLDS, SimulatedClock
 
 
@@ -28,7 +29,12 @@ async def test_story_begins_an_hour_ago_and_ends_at_now(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(story_player, "utc_now", lambda: real + timedelta(seconds=waited))
     monkeypatch.setattr("bot.demo.story_player.asyncio.sleep", sleep)
+
+    async def act(environment: Any, sample: SampleAct) -> None:
+        await publish(environment, None, sample)
+
     monkeypatch.setattr(story_player, "_publish", publish)
+    monkeypatch.setattr(story_player, "_act", act)
     clock = SimulatedClock()
     clock.set_time(real - MAX_STORY_AGE)
     begun = clock()
@@ -36,7 +42,7 @@ async def test_story_begins_an_hour_ago_and_ends_at_now(monkeypatch: pytest.Monk
     read_at: list[datetime] = []
     publisher: Any = SimpleNamespace(wait_until_read=lambda *_: read_at.append(clock()))
     await story_player._play_slowly(environment, {story_player.TOPIC: publisher})
-    assert read_at == shown[-1:], "the last notice is read before the clock goes on to now"
+    assert read_at == shown[-1:], "the last message is read before the clock goes on to now"
     assert shown == sorted(shown) and begun < shown[0]
     assert clock() == real + timedelta(seconds=waited)
     assert clock() - begun == pytest.approx(timedelta(hours=1), abs=timedelta(minutes=2))

@@ -1,4 +1,4 @@
-"""Findings about the file system of the database."""
+"""Findings about the machine and what the settings say of the webhook."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from bot.app.factory import Factory
 from bot.doctor import host
 from bot.doctor.host import (
     Mount,
     check_filesystem,
     check_instruments,
+    check_webhook,
     check_webhook_filter,
+    check_webhook_steps,
     disk_filesystem_types,
     find_mount,
     is_local,
 )
 from bot.settings import Settings
 from formatters.terminal.findings import Level
+from tests.support.factories import TEAM, subscribe
 
 ON_DISK = frozenset({"ext4", "xfs", "btrfs", "fuseblk"})
 
@@ -113,3 +117,39 @@ def test_a_damaged_file_of_cameras_is_named(tmp_path: Path) -> None:
     (found,) = check_instruments(settings)
     assert found.level is Level.OK and "1 instrument of your own" in found.result
     assert check_instruments(Settings(_env_file=None, instruments_file="")) == []  # type: ignore[arg-type, call-arg]
+
+
+async def test_steps_that_call_nobody_are_warned_of(factory: Factory) -> None:
+    words = "CBC notify <!subteam^S1> if NS escalate 5min <@U2> 10min webhook"
+    reports = factory.escalation_reports
+    await subscribe(factory, words, "C1", "C2")
+    await subscribe(factory, "CBC notify <!subteam^S1> escalate 5min <@U2>", "C1")
+    await subscribe(factory, words, "C9", team="T0OTHER")
+    (found,) = await check_webhook_steps(reports, Settings())
+    assert found.level is Level.WARN
+    assert found.result == (
+        "3 subscriptions of 3 with the operators' webhook as a step will not have it called: there is none."
+    )
+    settings = {"webhook_url": "https://ntfy.sh/gw", "escalation_webhook": TEAM}
+    (found,) = await check_webhook_steps(reports, Settings.model_validate(settings))
+    assert found.result.startswith("1 subscription of 3 ") and "their workspaces may not" in found.result
+    every = Settings.model_validate({**settings, "escalation_webhook": "all"})
+    assert await check_webhook_steps(reports, every) == []
+
+
+@pytest.mark.parametrize(
+    ("topic", "is_taken"), [("gw-night_1", True), ("gw.night", False), ("g" * 65, False)]
+)
+async def test_topics_that_ntfy_refuses_are_found(topic: str, is_taken: bool) -> None:
+    settings = Settings.model_validate(
+        {"webhook_url": f"http://127.0.0.1:1/{topic}", "webhook_format": "ntfy"}
+    )
+    found = [finding.result for finding in await check_webhook(settings)]
+    assert ("ntfy takes no topic like that of its address." in found) is not is_taken
+    assert topic not in " ".join(found), "it is a password"
+
+
+async def test_workspaces_without_a_webhook_are_warned_of() -> None:
+    (found,) = await check_webhook(Settings.model_validate({"escalation_webhook": "all"}))
+    assert found.result == "GWEVENT_ESCALATION_WEBHOOK is set, and no address."
+    assert await check_webhook(Settings()) == []

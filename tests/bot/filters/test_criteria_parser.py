@@ -38,6 +38,7 @@ def test_criteria_read_as_they_are_written(criteria: Criteria) -> None:
         ("low-significance", "all lowsig"),
         ("cbc CBC mock mock", "CBC mock"),
         ("cbc notify @here", "CBC notify @here"),
+        ("cbc and notify @here", "CBC notify @here"),
         ("CBC NOTIFY @Here IF ns", "CBC notify @here if NS"),
         ("notify <!channel> <!here|here> <!here>", "all notify @channel @here"),
         (

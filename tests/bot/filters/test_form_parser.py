@@ -55,6 +55,10 @@ forms = st.builds(
     broadcasts=some_of(subscription_form.BROADCASTS),
     people=st.lists(st.sampled_from(["U1", "W2", "U024BE7LH"]), unique=True).map(tuple),
     when=some_of(subscription_form.MENTION_OPTIONS),
+    quiet=st.booleans(),
+    next_after=st.sampled_from(["", "1", "5", "30"]),
+    next_people=st.sampled_from([(), ("U1",), ("U2", "W3")]),
+    webhook_after=st.sampled_from(["", "5", "60", "720"]),
     criteria_sets=st.lists(st.sampled_from([one.slug for one in SETS]), unique=True).map(tuple),
 )
 
@@ -92,8 +96,8 @@ def test_form_round_trips_through_criteria(filled: SubscriptionForm) -> None:
     try:
         criteria = criteria_from_form(filled, parse_criteria)
     except InvalidForm as bad:
-        # A mention of nobody, or for mocks that don't come.
-        assert set(bad.errors) == {"when"}
+        # A mention of nobody, or for mocks that don't come; a step without a time, or before another.
+        assert set(bad.errors) <= {"when", "next_after", "next_people", "webhook_after"}
         assume(False)
     again = form_from_criteria(criteria)
     assert again.words == "", "nothing needs grammar"
@@ -123,6 +127,13 @@ def test_form_round_trips_through_criteria(filled: SubscriptionForm) -> None:
         ("BNS notify @here if distance<100", "notify @here if distance<100"),
         ("CBC criteria rubin-2026 x notify @here", ""),
         ("BNS criteria x grade rubin-2026", "grade rubin-2026"),
+        ("CBC quiet BBH", ""),
+        ("CBC quiet BBH>0.9", "quiet BBH>0.9"),
+        ("CBC V1 quiet (BBH or NSBH)", "V1 quiet (BBH or NSBH)"),
+        ("notify @here if NS escalate 5min <@U2> <@U3> 10min webhook", ""),
+        ("notify @here escalate 10min webhook", ""),
+        ("notify @here escalate 5min <!subteam^S1>", "notify @here escalate 5min <!subteam^S1>"),
+        ("notify @here escalate 5min <@U2> 6min <@U3>", "notify @here escalate 5min <@U2> 6min <@U3>"),
     ],
 )
 def test_conditions_without_an_input_go_to_the_words_field(words: str, left: str) -> None:
@@ -142,6 +153,20 @@ def test_conditions_without_an_input_go_to_the_words_field(words: str, left: str
         (SubscriptionForm(when=("only_ns",)), {"when"}),
         (SubscriptionForm(words=" ".join(f"distance<{n}" for n in range(1, 41)), area90="3"), {"words"}),
         (SubscriptionForm(words="x" * 3_001), {"words"}),
+        (SubscriptionForm(quiet=True, words="quiet NSBH"), {"words"}),
+        (SubscriptionForm(broadcasts=("<!here>",), next_people=("U1",)), {"next_after"}),
+        (SubscriptionForm(broadcasts=("<!here>",), next_after="5"), {"next_people"}),
+        (
+            SubscriptionForm(broadcasts=("<!here>",), next_after="1000", next_people=("U1",)),
+            {"next_after"},
+        ),
+        (SubscriptionForm(broadcasts=("<!here>",), webhook_after="0.5"), {"webhook_after"}),
+        (
+            SubscriptionForm(broadcasts=("<!here>",), next_after="5", next_people=("U1",), webhook_after="5"),
+            {"webhook_after"},
+        ),
+        (SubscriptionForm(next_after="5", next_people=("U1",)), {"next_after", "next_people"}),
+        (SubscriptionForm(webhook_after="5", words="notify @here"), {"webhook_after"}),
     ],
 )
 def test_invalid_form_value_is_reported_at_its_input(entered: SubscriptionForm, wrong: set[str]) -> None:
@@ -158,6 +183,29 @@ def test_words_and_inputs_go_together() -> None:
     entered = subscription_modal.parse_form(state(subscription_modal.view(PLACE, entered, Preview())))
     criteria = criteria_from_form(entered, parse_criteria)
     assert criteria.canonical == "CBC area90<100 (near 197.45 -23.38 5deg>0.1 or external) mock notify @here"
+
+
+def test_who_is_next_is_entered_beside_whom_to_mention() -> None:
+    entered = SubscriptionForm(
+        people=("U1",), when=("only_ns",), next_after="5", next_people=("U2", "U3"), webhook_after="10"
+    )
+    criteria = criteria_from_form(entered, parse_criteria)
+    assert criteria.canonical == "all notify <@U1> if NS escalate 5min <@U2> <@U3> 10min webhook"
+
+
+def test_a_new_form_has_the_tick_for_quiet_bbh() -> None:
+    assert subscription_form.is_simple(subscription_form.NEW_FORM)
+    assert criteria_from_form(subscription_form.NEW_FORM, parse_criteria).canonical == "all quiet BBH"
+
+
+def test_the_webhook_is_offered_where_the_workspace_may_call_it() -> None:
+    place = replace(PLACE, has_more=True)
+    for has_webhook in (True, False):
+        shown = subscription_modal.view(place, SubscriptionForm(), Preview(), has_webhook=has_webhook)
+        assert ("webhook_after" in subscription_modal.input_names(shown)) is has_webhook
+    stored = SubscriptionForm(broadcasts=("<!here>",), webhook_after="10")
+    shown = subscription_modal.view(place, stored, Preview(), has_webhook=False)
+    assert "webhook_after" in subscription_modal.input_names(shown), "what is stored is shown"
 
 
 def test_a_site_that_isnt_known_is_refused_at_the_words() -> None:

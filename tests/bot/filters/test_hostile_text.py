@@ -25,7 +25,7 @@ from formatters.blockkit.message import Message
 from formatters.models.notice import Notice, canonical_id
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, unreadable_notice
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text, notice_text
 from tests.bot.commands.test_router import create_router
 from tests.support.factories import TEAM, decoded_notice, record_notices

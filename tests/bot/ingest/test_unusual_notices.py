@@ -22,7 +22,7 @@ from formatters.models import significance
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text, notice_text
 from tests.support.factories import (
     REAL,

@@ -152,7 +152,7 @@ async def test_make_a_criteria_set_in_the_form_and_edit_it_from_app_home(
     await dialog.get_by_role("button", name="Close").last.click()
     await expect(dialog).to_have_count(0)  # until then what is behind it takes no keys
     (stored,) = await factory.subscriptions.for_channel(TEAM, channel)
-    assert stored.criteria.canonical == "all criteria ntt-kilonova"
+    assert stored.criteria.canonical == "all quiet BBH criteria ntt-kilonova"
 
     await page.goto(f"{local_slack.url}/#@app")
     await expect(page.get_by_text("Gold: NS distance<150")).to_be_visible()

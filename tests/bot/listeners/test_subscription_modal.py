@@ -36,7 +36,7 @@ def filled(**inputs: str | list[str]) -> Json:
         value: Json = {"value": given}
         if name in ("group", "compared", "far_unit", "instruments"):
             value = {"selected_option": {"value": given}}
-        elif name == "people":
+        elif name in ("people", "next_people"):
             value = {"selected_users": given}
         elif isinstance(given, list):
             value = {"selected_options": [{"value": one} for one in given]}
@@ -86,6 +86,7 @@ async def test_modal_subscribes_previews_and_edits(
     view = await opened(local_slack)
     assert local_slack.messages(channel) == [] and "Real, significant" not in words(view)
     first_screen = ["group", "classes", "distance", "area90", "criteria_sets", "broadcasts", "people"]
+    first_screen.append("quiet")
     assert subscription_modal.input_names(view) == first_screen
     workspace = local_slack.workspace
     workspace.modals[local_slack.user][-1].state = filled(group="CBC", classes=["BNS"], distance="300")
@@ -176,6 +177,43 @@ async def test_first_screen_subscribes_and_a_simple_subscription_is_edited_in_it
     assert [o["value"] for o in block(view, "classes")["initial_options"]] == ["BNS", "NSBH"]
     assert (await local_slack.submit(filled(**chosen))).ok
     await last_page(local_slack, "Nothing was changed")
+
+
+async def test_who_is_next_and_quiet_events_are_chosen_in_the_form(
+    bot: Application, local_slack: LocalSlack, factory: Factory
+) -> None:
+    channel = local_slack.add_channel("gw")
+    await typed(local_slack, channel, "dialog")
+    view = await opened(local_slack)
+    assert [option["value"] for option in block(view, "quiet")["initial_options"]] == ["bbh"]
+    chosen: Json = {"group": "CBC", "people": [local_slack.user], "quiet": ["bbh"]}
+    steps: Json = {"next_people": [local_slack.colleague], "next_after": "5"}
+    wrong = await local_slack.submit(filled(**chosen, next_people=[local_slack.colleague]))
+    assert "minutes" in str(wrong.errors)
+    assert (await local_slack.submit(filled(**chosen, **steps))).ok
+    await last_page(local_slack, "Done. ")
+    mine, other = f"<@{local_slack.user}>", f"<@{local_slack.colleague}>"
+    assert await in_channel(factory, channel) == [f"CBC quiet BBH notify {mine} escalate 5min {other}"]
+    (confirmation,) = local_slack.messages(channel)
+    assert f"If nobody presses “I have it”: after 5\u00a0min {other}" in words(confirmation)
+    assert "Quiet: events with BBH of 50 % or more" in words(confirmation).replace("\u00a0", " ")
+    await typed(local_slack, channel, "dialog 1")
+    view = await opened(local_slack)
+    assert block(view, "next_after")["initial_value"] == "5"
+    assert block(view, "next_people")["initial_users"] == [local_slack.colleague]
+    assert (await local_slack.submit(filled(**chosen, **steps))).ok
+    await last_page(local_slack, "Nothing was changed")
+
+
+async def test_the_tick_of_a_new_form_is_left_out_where_no_event_can_be_quiet(
+    bot: Application, local_slack: LocalSlack, factory: Factory
+) -> None:
+    channel = local_slack.add_channel("gw")
+    await typed(local_slack, channel, "dialog")
+    await opened(local_slack)
+    assert (await local_slack.submit(filled(group="CBC", classes=["BNS"], quiet=["bbh"]))).ok
+    await last_page(local_slack, "Done. ")
+    assert await in_channel(factory, channel) == ["CBC BNS"]
 
 
 async def test_criteria_that_can_never_hold_are_stored_when_submitted_again(

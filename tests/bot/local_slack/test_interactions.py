@@ -66,6 +66,37 @@ def app(slack_client: AsyncWebClient) -> AsyncApp:
     return AsyncApp(client=slack_client)
 
 
+async def test_an_overflow_menu_sends_the_chosen_option_of_whoever_chose_it(
+    local_slack: LocalSlack, app: AsyncApp, slack_client: AsyncWebClient, connect: Connect
+) -> None:
+    heard: list[Json] = []
+
+    @app.action("menu")
+    async def on_menu(ack: AsyncAck, body: Json) -> None:
+        await ack()
+        heard.append(body)
+
+    await connect(app)
+    channel = local_slack.add_channel("gw")
+    page = {"text": {"type": "plain_text", "text": "Page"}, "value": "page", "url": "https://a.org/"}
+    mute = {"text": {"type": "plain_text", "text": "Mute"}, "value": "mute"}
+    menu = {"type": "overflow", "action_id": "menu", "options": [page, mute]}
+    posted = await slack_client.chat_postMessage(
+        channel=channel, text="menu", blocks=[{"type": "actions", "elements": [menu]}]
+    )
+    for value in ("mute", "page"):
+        done = await local_slack.press(channel, posted["ts"], "menu", value, user=local_slack.colleague)
+        assert done.ok
+    assert [one["user"]["id"] for one in heard] == [local_slack.colleague] * 2
+    sent = [one["actions"][0] for one in heard]
+    assert [one["type"] for one in sent] == ["overflow"] * 2
+    chosen = [one["selected_option"] for one in sent]
+    assert chosen == [mute, page], "a link is opened by Slack, and told to the app too"
+    for nothing in ("hide", None):
+        with pytest.raises(ApiError, match="no_such_action"):
+            await local_slack.press(channel, posted["ts"], "menu", nothing)
+
+
 async def test_a_button_of_a_message(
     local_slack: LocalSlack, app: AsyncApp, slack_client: AsyncWebClient, connect: Connect
 ) -> None:

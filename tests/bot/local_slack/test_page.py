@@ -348,6 +348,30 @@ async def test_menus_and_confirmed_buttons_act(page: Page, stage: Stage) -> None
     await expect(shown.locator("[data-action=select]")).to_contain_text("Burst")
 
 
+@ON_A_PHONE
+async def test_a_menu_behind_buttons_stays_on_the_screen_and_opens_pages(page: Page, stage: Stage) -> None:
+    link = {"text": plain("Circulars"), "value": "link", "url": f"{stage.local_slack.url}/page/icon.svg"}
+    menu = {"type": "overflow", "action_id": "menu", "options": [link, *options("Mute")]}
+    for number, texts in enumerate((["Go"], ["I have it", "Check position"], ["Check position"] * 3)):
+        buttons = [button(f"b{at}", text) for at, text in enumerate(texts)]
+        row = {"type": "actions", "block_id": "row", "elements": [*buttons, menu]}
+        blocks = [section(f"Card {number}"), row]
+        await stage.client.chat_postMessage(channel=stage.cbc, text="card", blocks=blocks)
+        shown = message(page, f"Card {number}")
+        await shown.get_by_role("button", name="More options").click()
+        await expect(shown.get_by_text("Mute", exact=True)).to_be_in_viewport(ratio=1)
+        box = await shown.locator("[id^=overflow_menu_popup_]").bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= SIZES["phone"]["width"]
+        await shown.get_by_text("Mute", exact=True).click()
+        await expect(shown.locator("[id^=overflow_menu_popup_]")).to_have_count(0)
+    await shown.get_by_role("button", name="More options").click()
+    async with page.expect_popup() as opened:
+        await shown.get_by_text("Circulars", exact=True).click()
+    assert (await opened.value).url == link["url"]
+    await stage.local_slack.wait_for(lambda: len(stage.pressed) >= 4)
+    assert [each["selected_option"]["value"] for each in stage.pressed] == ["mute"] * 3 + ["link"]
+
+
 async def test_news_of_another_channel_is_notified_with_its_push_text(page: Page, stage: Stage) -> None:
     await stage.client.chat_postMessage(
         channel=stage.burst,

@@ -102,7 +102,8 @@ class Tray:
         return None
 
     def status(self) -> SourceStatus:
-        return SourceStatus("tray", self.connected, "reads" if self.connected else "nothing to read", 3)
+        detail = "reads" if self.connected else "nothing to read"
+        return SourceStatus("tray", self.connected, detail, 3, topic="igwn.gwalert")
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ async def monitoring(
         worker = factory.create_delivery_worker(clients, clock, channel_pause_s=0)
         webhook = Webhook(pager.url, WebhookFormat.JSON)
         wakeups = Wakeups()
-        events = WebhookEventBuilder(factory.incidents, factory.notices)
+        events = WebhookEventBuilder(factory.incidents, factory.notices, factory.escalation_reports)
         caller = WebhookNotifier(webhook, factory.webhook_outbox, events, clock, wakeups=wakeups)
         monitoring = Tower(
             factory, clock, local_slack, local_slack.add_channel("ops"), pager, worker, caller, wakeups

@@ -43,7 +43,7 @@ async def until(true: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def calling(factory: Factory, clock: Clock, webhook: Webhook) -> AsyncIterator[WebhookNotifier]:
-    events = WebhookEventBuilder(factory.incidents, factory.notices)
+    events = WebhookEventBuilder(factory.incidents, factory.notices, factory.escalation_reports)
     caller = WebhookNotifier(webhook, factory.webhook_outbox, events, clock, wakeups=Wakeups())
     task = asyncio.create_task(caller.run())
     yield caller
@@ -159,6 +159,12 @@ async def test_retraction_before_the_webhook_call_cancels_it(
     line = pipeline(factory, clock, "all")
     await take(line, notice_record(), notice_record(alert_type=RETRACTION, minutes=5))
     assert await factory.webhook_outbox.count_by_state() == {"dead": 1}
+    await take(line, notice_record(alert_type=RETRACTION, minutes=6))
+    assert await factory.webhook_outbox.count_by_state() == {"dead": 1}, "nobody heard of it"
+    await take(line, notice_record(alert_type="UPDATE", minutes=7))
+    assert await factory.webhook_outbox.count_by_state() == {"pending": 1}, "a candidate again"
+    await take(line, notice_record(alert_type=RETRACTION, minutes=8))
+    assert await factory.webhook_outbox.count_by_state() == {"dead": 1}
     pager.status = 503
     await take(line, notice_record("S261122b"))
     async with calling(factory, clock, Webhook(pager.url, WebhookFormat.JSON)):
@@ -194,7 +200,7 @@ async def test_ntfy_and_pagerduty(factory: Factory, clock: Clock, pager: Pager) 
 async def test_expired_claim_sends_no_call(factory: Factory, clock: Clock, pager: Pager) -> None:
     """The process is paused between claim and request, so another one may have made the call."""
     slept = 0.0
-    events = WebhookEventBuilder(factory.incidents, factory.notices)
+    events = WebhookEventBuilder(factory.incidents, factory.notices, factory.escalation_reports)
     caller = WebhookNotifier(
         Webhook(pager.url, WebhookFormat.JSON),
         factory.webhook_outbox,
@@ -250,7 +256,7 @@ async def test_late_failure_does_not_undo_a_delivered_call(factory: Factory, clo
 
 async def test_after_a_jump_no_call_is_given_up(factory: Factory, clock: Clock, pager: Pager) -> None:
     sure = False
-    events = WebhookEventBuilder(factory.incidents, factory.notices)
+    events = WebhookEventBuilder(factory.incidents, factory.notices, factory.escalation_reports)
     caller = WebhookNotifier(
         Webhook(pager.url, WebhookFormat.JSON),
         factory.webhook_outbox,

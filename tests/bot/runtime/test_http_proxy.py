@@ -20,8 +20,9 @@ from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.sources.gcn import GcnAccess
+from bot.treasure_map.client import TreasureMap, TreasureMapError
 from formatters.terminal.findings import Level
-from formatters.webhook.payload import WebhookEvent, WebhookFormat
+from formatters.webhook.payload import WebhookAction, WebhookEvent, WebhookFormat
 from tests.bot.gracedb.fake import FakeGraceDb
 from tests.bot.monitoring.conftest import Pager, pager
 from tests.support.delivery_harness import IdleSource
@@ -140,23 +141,28 @@ async def test_all_clients_use_the_proxy(
     assert "/hook" in paths and "/link/" in paths
     assert any(path.startswith("/response/") for path in paths)
     assert any("superevents/S190425z" in path for path in paths)
+    assert any(path.endswith("/pointings") or "/pointings?" in path for path in paths)
     assert any(path.startswith("/upload") for path in paths), paths
     forwarded = len(local_slack.calls)
     assert len([1 for _, url in proxy.asked if "/api/" in url and local_slack.url in url]) == forwarded
 
 
 async def _look_up(url: str) -> None:
-    """The connection fails."""
+    """Neither server has anything."""
     client = GraceDb(url)
     with pytest.raises(GraceDbError):
         await client.superevent("S190425z")
     await client.close()
+    treasure_map = TreasureMap(url, "token")
+    with pytest.raises(TreasureMapError):
+        await treasure_map.pointings("S190425z")
+    await treasure_map.close()
 
 
 def alarm() -> WebhookEvent:
     return WebhookEvent(
         dedup_key="test",
-        is_resolved=False,
+        action=WebhookAction.TRIGGER,
         title="A test",
         text="Nothing is wrong.",
         is_urgent=False,
@@ -190,5 +196,5 @@ async def test_https_is_asked_of_the_proxy_by_connect(environment: Environment, 
             await Webhook("https://pager.invalid/hook", WebhookFormat.JSON).send(session, alarm())
         await _look_up("https://gracedb.invalid/api/")
     assert [url for method, url in proxy.asked if method == "CONNECT"] == [
-        f"{host}.invalid:443" for host in ("slack", "files.slack", "pager", "gracedb")
+        f"{host}.invalid:443" for host in ("slack", "files.slack", "pager", "gracedb", "gracedb")
     ]

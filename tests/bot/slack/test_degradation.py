@@ -29,7 +29,7 @@ from bot.slack.message_parts import MessagePart
 from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, mention
-from formatters.posts.alert_card import ChannelView, ImageRef
+from formatters.posts.channel_view import ChannelView, ImageRef
 from formatters.terminal import message_text
 from tests.support.factories import REAL, decoded_notice
 

@@ -19,10 +19,10 @@ from bot.local_slack.server import LocalSlack
 from bot.slack.request_body import request_team, teams_in_request, uninstalled_team
 from bot.store import schema
 from formatters.answers.answer import SHARE_ACTION
-from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
 from formatters.views import home_tab, subscription_modal
 from tests.bot.listeners.test_subscription_modal import filled
 from tests.support.factories import NOW, REAL, TEAM, decoded_notice, record_notices, subscribe
+from tests.support.observing import say_observing
 
 OURS, OTHER, THEIRS = "T0OURS", "T0OTHER", "T0THEIRS"
 PATIENCE_S = 20.0
@@ -156,7 +156,7 @@ async def test_a_guest_mentions_and_subscribes(
     bot.delivery_worker.wake()
     await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 3, PATIENCE_S)
     root = local_slack.messages(channel)[-1]
-    await local_slack.press(channel, root["ts"], TOGGLE_OBSERVER_ACTION, user=guest)
+    await say_observing(local_slack, channel, root["ts"], guest)
     await local_slack.wait_for(lambda: guest in json.dumps(local_slack.messages(channel)[-1]), PATIENCE_S)
     await local_slack.say("@gwevent sites add MyDome 34.2 -116.9 1700", channel, user=guest)
     await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel, guest)) == 2, PATIENCE_S)

@@ -27,10 +27,10 @@ from bot.store import schema
 from bot.store.channels.installations import InstalledWorkspace, workspace_tables
 from bot.store.database import StoreUnavailable
 from formatters.answers.answer import SHARE_ACTION
-from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
 from tests.bot.store.channels.test_installations import ONE
 from tests.support.delivery_harness import IdleSource
 from tests.support.factories import NOW, REAL, Clock, decoded_notice, record_notices
+from tests.support.observing import say_observing
 
 PATIENCE_S = 60
 
@@ -306,7 +306,7 @@ async def test_a_guest_belongs_to_the_channels_installation(
     bot.delivery_worker.wake()
     await slack.wait_for(lambda: len(slack.messages(channel)) == 3, PATIENCE_S)
     root = slack.messages(channel)[-1]
-    await slack.press(channel, root["ts"], TOGGLE_OBSERVER_ACTION, user=guest)
+    await say_observing(slack, channel, root["ts"], guest)
     await slack.wait_for(lambda: guest in str(slack.messages(channel)[-1]), PATIENCE_S)
     # An answer for them alone: its button comes without a message that would name the installation.
     before = len(slack.ephemerals(channel, guest))

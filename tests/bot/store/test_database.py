@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sqlite3
 import stat
 import sys
@@ -322,3 +323,11 @@ async def test_writing_wakes_other_processes_and_a_lost_connection_is_made_again
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
         await other.close()
+
+
+def test_alembic_prints_to_the_output_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is imported late, maybe while the output is a stream that is closed afterwards."""
+    now = io.StringIO()
+    monkeypatch.setattr("sys.stdout", now)
+    alembic_config().print_stdout("said")
+    assert now.getvalue() == "said\n"

@@ -1,45 +1,49 @@
-"""Who wants to be forgotten is, by the words of deploy/README.md."""
+"""What deploy/README.md says of people's ids, and how somebody is forgotten."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
-from bot.app.factory import Factory
-from bot.cli.channel_file import dumps, loads
-from bot.criteria.parsing import parse_grades
-from bot.filters import parse_criteria
-from bot.store.channels.change_log import ChangeAuthor
-from formatters.models.criteria_set import CriteriaSet
-from formatters.models.related_message import ReportedPosition
-from tests.support.factories import NOW, REAL, TEAM, decoded_notice, record_notices, subscribe
+from bot.store.personal_data import PERSON_COLUMNS
 
 README = (Path(__file__).resolve().parents[3] / "deploy" / "README.md").read_text("utf-8")
+SECTION = README.partition("## What is stored about people")[2].partition("\n## ")[0]
+
+ROWS = {
+    "subscriptions.words": "whom a subscription mentions",
+    "mentions.targets": "an event keeps whom it mentioned",
+    "escalation_steps.targets": "if nobody takes an event",
+    "refused_mentions.target": "whom Slack refuses to mention",
+    "observers.user_id": "who said that they observe without a telescope",
+    "acknowledgements.user_id": "who has an event",
+    "deliveries.channel_id": "the welcome goes there",
+    "channels.channel_id": "the welcome goes there",
+    "muted_threads.muted_by": "who muted an event",
+    "observations.user_id": "who reported an observation",
+    "observations.note": "and a remark",
+    "event_actions.user_id": "who did what about an event",
+    "event_actions.detail": "who did what about an event",
+    "escalations.started_by": "who began a drill",
+    "escalations.acknowledged_by": "and who took it",
+    "counterparts.added_by": "who added, removed, kept or rejected",
+    "counterpart_decisions.decided_by": "who added, removed, kept or rejected",
+    "subscriptions.created_by": "who subscribed a channel",
+    "criteria_sets.created_by": "who made a criteria set",
+    "criteria_sets.changed_by": "who changed it last",
+    "channel_changes.changed_by": "who changed what a channel receives",
+    "channel_changes.state_before": "the words before and after",
+    "channel_changes.state_after": "the words before and after",
+    "installations.installed_by": "who installed the app",
+}
+"""The words of the privacy table by the column they are about."""
 
 
-@pytest.mark.backends("sqlite", "postgresql")
-async def test_documented_sql_erases_person(factory: Factory) -> None:
-    await subscribe(factory, "CBC notify <@U1>", "C1")
-    await factory.subscriptions.edit(TEAM, "C1", 1, parse_criteria("CBC"), ChangeAuthor("U1", NOW))
-    ours = CriteriaSet(slug="ours", grades=parse_grades("Gold: BNS"))
-    await factory.criteria_sets.add(TEAM, "C1", ours, ChangeAuthor("U1", NOW))
-    await record_notices(factory, decoded_notice())
-    await factory.observers.toggle(TEAM, "C1", REAL, "U1", NOW)
-    candidate = ("AT2026abc", ReportedPosition(ra=197.45, dec=-23.38))
-    await factory.counterparts.add((TEAM, "C1"), REAL, [candidate], ChangeAuthor("U1", NOW))
-    [block] = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
-    async with factory.database.exclusive_transaction() as connection:
-        for statement in block.strip().split("\n"):
-            done = await connection.execute(text(statement.replace("U0123456789", "U1")))
-            assert done.rowcount >= 1
-    [here] = await factory.subscriptions.for_channel(TEAM, "C1")
-    assert here.created_by != "U1"
-    assert '"U1"' not in dumps(await factory.channel_transfer.export())
-    own = await factory.counterparts.for_event((TEAM, "C1"), REAL)
-    assert [one.user_id for one in own.added] == ["USLACKBOT"]
-    changes, total = await factory.subscriptions.history(TEAM, "C1", 1)
-    assert total == 3 and "U1" not in str(changes)
-    assert loads(dumps(await factory.channel_transfer.export()))
+@pytest.mark.parametrize("column", [one.name for one in PERSON_COLUMNS])
+def test_the_privacy_table_says_what_each_column_keeps(column: str) -> None:
+    assert ROWS[column] in SECTION
+
+
+def test_it_says_how_somebody_is_forgotten() -> None:
+    assert "gwevent forget-person U0123456789 --yes" in SECTION and "gwevent audit" in SECTION

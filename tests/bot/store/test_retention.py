@@ -112,7 +112,10 @@ async def test_all_other_kinds_are_purged_and_incidents_once_resolved(factory: F
         kind
         for kind in DeliveryKind
         if kind
-        not in (DeliveryKind.ROOT, DeliveryKind.EDIT, DeliveryKind.MENTION, DeliveryKind.INCIDENT_OPENED)
+        not in (
+            *(DeliveryKind.ROOT, DeliveryKind.EDIT, DeliveryKind.MENTION),
+            *(DeliveryKind.ESCALATION, DeliveryKind.INCIDENT_OPENED),
+        )
     ]
     async with factory.database.exclusive_transaction() as connection:
         rows = [delivery_row(TEAM, "C8", kind, 0, NOW) for kind in others]
@@ -238,3 +241,28 @@ async def test_by_default_payloads_are_kept_and_the_rest_for_a_quarter(
     removed = await factory.retention.purge(keep, NOW + timedelta(days=91))
     assert removed == PurgeResult(payloads=0, deliveries=2, quarantined=0, incidents=0)
     assert await factory.notices.payload(decoded_notice().key) is not None
+
+
+async def test_what_people_did_goes_after_a_year_and_what_it_brought_about_stays(factory: Factory) -> None:
+    await an_old_event(factory)
+    await factory.mutes.mute(TEAM, "C1", REAL, "U1", NOW)
+    await factory.mutes.unmute(TEAM, "C1", REAL, "U1", NOW + timedelta(days=1))
+    await factory.mutes.mute(TEAM, "C1", REAL, "U1", NOW + timedelta(days=1))
+    assert await factory.retention.purge_actions(NOW) == 0
+    assert await factory.retention.purge_actions(NOW + timedelta(seconds=1)) == 1
+    assert await factory.retention.purge_actions(NOW + timedelta(days=2)) == 2
+    outcome = await factory.mutes.mute(TEAM, "C1", REAL, "U2", LATER)
+    assert outcome is not None and not outcome.has_changed, "it is muted still"
+
+
+async def test_pointings_go_once_their_event_is_no_longer_read(factory: Factory) -> None:
+    table = schema.treasure_map_events
+    events = {"S1": (None, NOW), "S2": (LATER, NOW), "S3": (None, LATER), "S4": (None, None)}
+    async with factory.database.exclusive_transaction() as connection:
+        for name, (next_at, tried_at) in events.items():
+            row = {"superevent_id": name, "next_at": next_at, "tried_at": tried_at, "failures": 0}
+            await connection.execute(insert(table).values(row))
+    assert await factory.retention.purge_treasure_map(LATER) == 1
+    async with factory.database.read_transaction() as connection:
+        left = (await connection.execute(text("SELECT superevent_id FROM treasure_map_events"))).scalars()
+        assert sorted(left) == ["S2", "S3", "S4"]

@@ -137,6 +137,25 @@ async def test_of_the_streams_only_circulars_stay(factory: Factory) -> None:
     assert [s.criteria.canonical for s in here] == ["CBC circulars", "Burst", "all BNS circulars"]
 
 
+async def test_nobody_is_next_and_nothing_is_quiet_but_all_alerts_and_mentions_stay(factory: Factory) -> None:
+    for words in (
+        "CBC quiet BBH",
+        "mock quiet (BBH or NSBH) notify @here <@U1> notify-mocks if NS escalate 5min <@U2> 10min webhook",
+        "Burst notify @here if BNS escalate 5min <!subteam^S1>",
+        "BNS notify @here",
+    ):
+        await subscribe(factory, words, "C1")
+    done = await prepare_rollback(factory.database, NOW)
+    assert (done.rewritten, done.left_out) == (3, ())
+    here = await factory.subscriptions.for_channel(TEAM, "C1")
+    assert [s.criteria.canonical for s in here] == [
+        "CBC",
+        "all mock notify @here <@U1> notify-mocks if NS",
+        "Burst notify @here if BNS",
+        "all BNS notify @here",
+    ]
+
+
 async def test_a_pending_subscription_is_rewritten_without_a_report(factory: Factory) -> None:
     await factory.subscriptions.request(TEAM, "C1", parse_criteria("CBC criteria rubin-2026"), "U1", NOW)
     done = await prepare_rollback(factory.database, NOW)

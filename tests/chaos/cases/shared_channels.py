@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from bot.app.factory import open_factory
 from bot.filters import parse_criteria
-from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
+from formatters.posts.event_buttons import TOGGLE_OBSERVER_ACTION
 from tests.chaos.harness import ChaosHarness
 
 ASKED = "all mock"

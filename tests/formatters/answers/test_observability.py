@@ -30,7 +30,7 @@ from formatters.models.observing import (
 )
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text
 from formatters.text import night_times, observability_line, quantities
 from tests.formatters.conftest import notice as event_notice

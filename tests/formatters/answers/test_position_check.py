@@ -14,7 +14,7 @@ from formatters.answers.position_check import MapResult, PositionCheck, Position
 from formatters.blockkit.message import Message
 from formatters.models.notice import Distance, Notice
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import ImageRef
+from formatters.posts.channel_view import ImageRef
 from formatters.terminal import message_text
 from formatters.text import quantities
 

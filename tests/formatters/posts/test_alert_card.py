@@ -6,13 +6,14 @@ from formatters.blockkit.message import Message
 from formatters.models.notice import Event, ExternalCoincidence, Localization, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text
 
 Notices = Callable[..., Notice]
 
 
 def root(*notices: Notice) -> Message:
-    return alert_card.alert_card(Superevent.from_notices(notices), alert_card.ChannelView())
+    return alert_card.alert_card(Superevent.from_notices(notices), ChannelView())
 
 
 def words(*notices: Notice) -> str:
@@ -98,7 +99,7 @@ def test_a_mention_hides_no_warning(
     )
     superevent = Superevent.from_notices([early])
     shown = [
-        alert_card.alert_card(superevent, alert_card.ChannelView(is_root=True, mentions=mentions))
+        alert_card.alert_card(superevent, ChannelView(is_root=True, mentions=mentions))
         for mentions in ((), ("<!here>", "<@U024BE7LH>", "<!subteam^S0AB1>"))
     ]
     assert all("incoherent signals favoured 5:1" in str(message.blocks) for message in shown)
@@ -175,9 +176,7 @@ def test_an_answer_says_the_events_age_and_a_post_doesnt(make_notice: Callable[.
     first, gone = make_notice(), make_notice("RETRACTION", 700)
 
     def shown(*notices: Notice, asked_at: datetime | None) -> str:
-        card = alert_card.alert_card(
-            Superevent.from_notices(notices), alert_card.ChannelView(asked_at=asked_at)
-        )
+        card = alert_card.alert_card(Superevent.from_notices(notices), ChannelView(asked_at=asked_at))
         return message_text.render(card).replace("\u00a0", " ")
 
     assert "2024-11-26 02:10:46 UTC (2 yr ago), notice +12 min" in shown(first, asked_at=later)

@@ -13,6 +13,7 @@ from formatters.models.criteria_set import GradeOutcome, Stage, WhyUndecided
 from formatters.models.notice import Event, ExternalCoincidence, Localization, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, card_budget
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text
 
 Notices = Callable[..., Notice]
@@ -30,7 +31,7 @@ SILVER = GradeOutcome(
 
 
 def root(superevent: Superevent, *grades: GradeOutcome) -> Message:
-    return alert_card.alert_card(superevent, alert_card.ChannelView(is_root=True, grades=grades))
+    return alert_card.alert_card(superevent, ChannelView(is_root=True, grades=grades))
 
 
 def reply(
@@ -67,7 +68,7 @@ def test_the_push_text_says_the_best_grade_after_the_distance(make_notice: Notic
 
 def test_an_answer_says_every_set_in_full(make_notice: Notices) -> None:
     third = replace(STANDS, slug="a", newest_grades=())
-    view = alert_card.ChannelView(grades=(SILVER, WOULD_BE, third))
+    view = ChannelView(grades=(SILVER, WOULD_BE, third))
     said = message_text.render(alert_card.alert_card(Superevent.from_notices([make_notice()]), view))
     assert "a: Gold (INITIAL); its numbers now: no grade, not re-triggered" in said
     assert "keeps these numbers" in said and "+1 more" not in said

@@ -64,6 +64,7 @@ def has(number: int, words: str, **further: object) -> Subscription:
 
 
 CBC, FILTERED = state("CBC"), state("CBC BNS>0.5 distance<300 mock notify @here <@U0OTHER> if NS")
+ESCALATING = state("CBC quiet BBH notify <!subteam^S1> if NS escalate 5min <@U0SECOND> 90min webhook")
 SITES = ChannelSites(sites=(DOME,))
 NTT = CriteriaSetState(
     slug="ntt-kilonova",
@@ -76,6 +77,8 @@ CASES: dict[str, tuple[list[ChannelChange], list[Subscription]]] = {
     "paused": ([made(1, CBC, replace(CBC, is_paused=True))], [has(1, "CBC", paused_at=NOW)]),
     "resumed": ([made(1, replace(CBC, is_paused=True), CBC)], [has(1, "CBC")]),
     "edited": ([made(1, CBC, FILTERED)], [has(1, FILTERED.canonical), has(2, "Burst", paused_at=NOW)]),
+    "edited-escalation": ([made(1, CBC, ESCALATING)], [has(1, ESCALATING.canonical)]),
+    "ended-escalation": ([made(1, ESCALATING, None)], []),
     "edited-while-paused": (
         [made(1, replace(CBC, is_paused=True), replace(FILTERED, is_paused=True))],
         [has(1, FILTERED.canonical, paused_at=NOW)],

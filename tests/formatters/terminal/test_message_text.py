@@ -7,6 +7,7 @@ from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text
 
 
@@ -71,19 +72,32 @@ def test_fallback_text_keeps_mentions_and_drops_buttons(
     targets = ("<!channel>", "<@U12>", "<@U1>", "<!subteam^S0AB1>")
     superevent = Superevent.from_notices(stories["bns"][:1])
     said = message_text.fallback_text(
-        alert_card.alert_card(superevent, alert_card.ChannelView(mentions=targets, is_root=True))
+        alert_card.alert_card(superevent, ChannelView(mentions=targets, is_root=True))
     )
     assert said.startswith("<!channel> <@U12> <@U1> <!subteam^S0AB1>\n")
     assert "observing" not in said and "GraceDB: https://gracedb.ligo.org/" in said
     quiet = message_text.fallback_text(
-        alert_card.alert_card(superevent, alert_card.ChannelView(observers=("U12",), is_root=True))
+        alert_card.alert_card(superevent, ChannelView(observers=("U12",), is_root=True))
     )
     assert "Observing: @U12" in quiet, "who observes needn't hear of each edit"
 
 
+def test_what_only_acts_is_left_out_of_text_and_what_opens_a_page_stays(
+    stories: dict[str, list[Notice]],
+) -> None:
+    superevent = Superevent.from_notices(stories["bns"][:1])
+    card = alert_card.alert_card(superevent, ChannelView(is_root=True))
+    shown = message_text.render(card)
+    assert "[Check position] · GraceDB: https://" in shown and "Circulars: https://gcn.nasa.gov/" in shown
+    assert shown.endswith("[History] · [Mute here]")
+    said = message_text.fallback_text(card)
+    assert "Circulars: https://gcn.nasa.gov/" in said and "Treasure Map: https://" in said
+    assert not any(words in said for words in ("History", "Mute here", "Check position"))
+
+
 def test_the_fallback_says_all_of_it_escaped(stories: dict[str, list[Notice]]) -> None:
     for notices in stories.values():
-        message = alert_card.alert_card(Superevent.from_notices(notices), alert_card.ChannelView())
+        message = alert_card.alert_card(Superevent.from_notices(notices), ChannelView())
         text = message_text.fallback_text(message)
         assert mrkdwn.utf16_length(text) <= mrkdwn.TEXT_MAX
         assert "<" not in text
@@ -92,8 +106,6 @@ def test_the_fallback_says_all_of_it_escaped(stories: dict[str, list[Notice]]) -
 
 
 def test_every_line_of_a_real_card_is_plain(make_notice: Callable[..., Notice]) -> None:
-    text = message_text.render(
-        alert_card.alert_card(Superevent.from_notices([make_notice()]), alert_card.ChannelView())
-    )
+    text = message_text.render(alert_card.alert_card(Superevent.from_notices([make_notice()]), ChannelView()))
     assert not set("*~`<") & set(text.replace("<1 %", ""))
     assert "\u00a0" not in text

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from formatters.models.notice import ExternalCoincidence, Notice, Region
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text
 from formatters.text.coincidence_lines import coincidence_lines, coincidence_words, positions_line
 from tests.formatters.conftest import event, localization, notice, swift, wide
@@ -66,20 +67,18 @@ def test_a_combined_map_at_gws_edge_is_no_contradiction_where_raven_says_they_ag
 
 
 def test_the_push_of_an_alert_by_coincidence_gives_its_joint_far_first_and_says_combined() -> None:
-    text = alert_card.alert_card(
-        Superevent.from_notices([s250720j()]), alert_card.ChannelView(is_root=True)
-    ).text
+    text = alert_card.alert_card(Superevent.from_notices([s250720j()]), ChannelView(is_root=True)).text
     assert text == (
         "SSM PRELIM joint FAR 1/3.2 yr +Swift combined 1,234 deg² 1,970±580 Mpc HL 02:10:46 UTC S250720j"
     )
     assert "1/9 h" not in text
     card = message_text.render(
-        alert_card.alert_card(Superevent.from_notices([s250720j()]), alert_card.ChannelView(is_root=True))
+        alert_card.alert_card(Superevent.from_notices([s250720j()]), ChannelView(is_root=True))
     )
     assert "joint FAR 1 per 3.2 yr before trials · sky overlap 1.4 (above 1 the positions agree)" in card
     assert "contradict" not in card
     unknown = s250720j(time_coincidence_far=None, time_sky_position_coincidence_far=None)
-    text = alert_card.alert_card(Superevent.from_notices([unknown]), alert_card.ChannelView()).text
+    text = alert_card.alert_card(Superevent.from_notices([unknown]), ChannelView()).text
     assert text.startswith("SSM PRELIM by coincidence +Swift combined 1,234 deg²")
 
 
@@ -102,9 +101,7 @@ def test_positions_are_called_contradictory_only_where_they_are(
     if beyond:
         assert "beyond the GW 99" in said, "a peak that far out is said, whatever RAVEN says"
     assert ("contradict each other" in said) is contradict
-    shown = message_text.render(
-        alert_card.alert_card(Superevent.from_notices([one]), alert_card.ChannelView())
-    )
+    shown = message_text.render(alert_card.alert_card(Superevent.from_notices([one]), ChannelView()))
     assert ("contradict each other" in shown) is contradict
     assert ("Sky overlap" in said or "sky overlap" in said) is (ratio is not None)
 
@@ -161,7 +158,7 @@ def test_a_retracted_early_warning_says_that_the_full_search_did_not_confirm_it(
     sentence = "Early warning not confirmed by the full search"
     for superevent, said in ((alone, True), (full, False)):
         messages = (
-            alert_card.alert_card(superevent, alert_card.ChannelView(is_root=True)),
+            alert_card.alert_card(superevent, ChannelView(is_root=True)),
             alert_update.alert_update(superevent, superevent.latest),
             mention.retraction_mention(superevent, ["<!here>"], None),
         )
@@ -172,7 +169,7 @@ def test_a_retracted_early_warning_says_that_the_full_search_did_not_confirm_it(
 
 def test_areas_of_the_combined_map_are_called_that_in_every_short_text() -> None:
     with_swift = notice(external=swift(localization=localization(area_90=873.3)), localization=localization())
-    text = alert_card.alert_card(Superevent.from_notices([with_swift]), alert_card.ChannelView()).text
+    text = alert_card.alert_card(Superevent.from_notices([with_swift]), ChannelView()).text
     assert re.search(r"combined 873 deg²", text)
-    alone = alert_card.alert_card(Superevent.from_notices([notice()]), alert_card.ChannelView()).text
+    alone = alert_card.alert_card(Superevent.from_notices([notice()]), ChannelView()).text
     assert "combined" not in alone

@@ -14,7 +14,7 @@ from formatters.answers import event_history, recent
 from formatters.models.notice import SKY_AREA, Distance, Localization, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.skymap_image import alt_text, create_captions
 from formatters.terminal import message_text, notice_text
 from formatters.text import event_lines, map_lines

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from formatters.models.notice import PROPERTIES, Event, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text
 from formatters.text.source_lines import NO_MATTER, class_line, properties_line, source_lines
 
@@ -120,7 +121,7 @@ def test_a_title_says_the_condition_where_terrestrial_was_likely(
     classes = {"NSBH": 0.55} if terrestrial is None else {"NSBH": 0.55, "Terrestrial": terrestrial}
     first = make_notice("INITIAL", event=make_event(classification=classes))
     update = make_notice("UPDATE", 60, event=make_event(classification=CONDITIONAL))
-    card = alert_card.alert_card(Superevent.from_notices([first, update]), alert_card.ChannelView())
+    card = alert_card.alert_card(Superevent.from_notices([first, update]), ChannelView())
     assert words in message_text.render(card).splitlines()[0]
     assert ("NSBH 95% if astrophysical UPDATE" in card.text) is ("if" in words)
     assert "if astrophysical" not in alert_card.title(Superevent.from_notices([first]))

@@ -27,7 +27,7 @@ from formatters.models.superevent import Superevent
 from formatters.terminal import message_text
 from formatters.views import home_tab, subscription_modal
 from formatters.views.home_tab import EventThread
-from formatters.views.subscription_form import SubscriptionForm, form_from_criteria
+from formatters.views.subscription_form import NEW_FORM, SubscriptionForm, form_from_criteria
 from formatters.views.subscription_modal import ModalContext, Preview
 from tests.support.filter_strategies import any_criteria
 
@@ -128,7 +128,7 @@ def checked(view: View) -> View:
 
 def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     place = ModalContext(channel_id="C1")
-    golden("view-modal-empty", checked(subscription_modal.view(place, SubscriptionForm(), Preview())))
+    golden("view-modal-empty", checked(subscription_modal.view(place, NEW_FORM, Preview())))
     changed = ModalContext(channel_id="C1", number=3, from_home=True)
     found = search_results.SearchResults(
         canonical=CRITERIA.canonical_without_mentions,
@@ -163,13 +163,21 @@ def test_first_screen_has_what_most_channels_ask_for_and_the_rest_comes_with_a_b
         place, SubscriptionForm(percents={"BNS": "50"}, distance="300"), Preview()
     )
     assert subscription_modal.input_names(first) == [
-        *("group", "classes", "distance", "area90", "broadcasts", "people")
+        *("group", "classes", "distance", "area90", "broadcasts", "people", "quiet")
     ]
     assert subscription_modal.MORE_ACTION in json.dumps(first)
     every = subscription_modal.view(replace(place, has_more=True), SubscriptionForm(), Preview())
     assert subscription_modal.MORE_ACTION not in json.dumps(every)
     names = subscription_modal.input_names(every)
-    assert len(names) == len(set(names)) == 19 and {"words", "far", "switches", "when", "NS"} <= set(names)
+    assert len(names) == len(set(names)) == 23 and {
+        "words",
+        "next_after",
+        "webhook_after",
+        "far",
+        "switches",
+        "when",
+        "NS",
+    } <= set(names)
 
 
 RUBIN = CriteriaSet(

@@ -78,6 +78,8 @@ function One({ surface, block, index }: { surface: Surface; block: Block; index:
       return;
     }
     const change = clicked(target, prepared.controls);
+    // A menu of the last message opens below what the list shows.
+    requestAnimationFrame(() => box.current?.querySelector('[id^="overflow_menu_popup_"]')?.scrollIntoView({ block: "nearest" }));
     if (!change) return;
     if (change.control.element["confirm"] && change.control.element.type !== "overflow") unconfirmed.current = change;
     else settle(change);

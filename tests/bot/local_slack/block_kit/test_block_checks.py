@@ -59,6 +59,7 @@ GOOD: list[list[Json]] = [
     [{"type": "markdown", "text": "**bold**"}],
     [section(accessory={"type": "static_select", "action_id": "s", "options": [option("a"), option("b")]})],
     [actions({"type": "overflow", "action_id": "o", "options": [option("a")]})],
+    [actions({"type": "overflow", "options": [option(str(n)) | {"url": "https://a.org"} for n in range(5)]})],
     [actions(button(url="https://gracedb.ligo.org/", style="danger", value="x" * 2000))],
     [
         {
@@ -121,6 +122,26 @@ BAD: list[tuple[list[Json], str]] = [
     ([section(block_id="a"), section(block_id="a")], "block_id 'a' already exists"),
     ([section(block_id="x" * 256)], "less than 256 characters"),
     ([actions({"type": "overflow", "options": [option(str(n)) for n in range(6)]})], "no more than 5 items"),
+    ([actions({"type": "overflow", "options": []})], "no less than 1 items"),
+    ([actions({"type": "overflow", "options": [option("a", "x" * 76)]})], "less than 76 characters"),
+    ([actions({"type": "overflow", "options": [option("x" * 151)]})], "less than 151 characters"),
+    ([actions({"type": "overflow", "options": [option("a"), option("a")]})], "must be unique"),
+    (
+        [actions({"type": "overflow", "options": [option("a") | {"text": mrkdwn("*a*")}]})],
+        "unsupported type: mrkdwn",
+    ),
+    (
+        [actions({"type": "overflow", "options": [option("a") | {"url": "https://a.org/" + "x" * 3000}]})],
+        "less than 3001 characters",
+    ),
+    (
+        [actions({"type": "overflow", "options": [option("a") | {"url": "gracedb"}]})],
+        "must be a valid URL [json-pointer:/blocks/0/elements/0/options/0/url]",
+    ),
+    (
+        [actions({"type": "static_select", "options": [option("a") | {"url": "https://a.org"}]})],
+        "invalid additional property: url",
+    ),
     (
         [actions({"type": "static_select", "options": [option(str(n)) for n in range(101)]})],
         "no more than 100",

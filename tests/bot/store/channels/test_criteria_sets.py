@@ -16,7 +16,7 @@ from bot.criteria.presets import BUILT_IN
 from bot.filters import FilterSyntaxError, parse_criteria
 from bot.store import schema
 from bot.store.channels import change_log, criteria_set_rows
-from bot.store.channels.change_log import ChangeAuthor, _change_from_row
+from bot.store.channels.change_log import ChangeAuthor, change_from_row
 from bot.store.channels.criteria_sets import (
     ChangedSet,
     CriteriaSetChanged,
@@ -462,9 +462,9 @@ async def test_whatever_people_do_no_subscription_loses_its_set_and_each_history
     for slug in slugs:
         # A change that several channels are told of is one change.
         steps = [
-            (_change_from_row(row).before, _change_from_row(row).after)
+            (change_from_row(row).before, change_from_row(row).after)
             for row in rows
-            if _change_from_row(row).criteria_set == slug
+            if change_from_row(row).criteria_set == slug
         ]
         once = [step for at, step in enumerate(steps) if at == 0 or step != steps[at - 1]]
         assert all(later[0] == earlier[1] for earlier, later in pairwise(once)), "each begins where one ended"

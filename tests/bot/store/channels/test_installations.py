@@ -42,6 +42,8 @@ GLOBAL = {
     "quarantine",
     "related_messages",
     "superevents",
+    "treasure_map_events",
+    "treasure_map_instruments",
     "troubles",
     "undecided",
     "webhook_calls",

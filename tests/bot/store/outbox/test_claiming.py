@@ -99,6 +99,10 @@ def test_every_kind_has_a_place_in_the_order() -> None:
         DeliveryKind.INCIDENT_OPENED,
         DeliveryKind.INCIDENT_RESOLVED,
         DeliveryKind.FIRST_REAL_EVENT,
+        DeliveryKind.ESCALATION,
+        DeliveryKind.DRILL,
+        DeliveryKind.DRILL_END,
+        DeliveryKind.MUTE,
     }
 
 

@@ -1,0 +1,37 @@
+"""Builds the command that says how gwevent is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from bot.app.repositories import Repositories
+from bot.commands.status import StatusCommand, StatusRepositories
+from bot.commands.webhook_steps import WebhookSteps
+from bot.setting_types.escalation_webhook import EscalationWebhookPolicy
+from bot.sources.base import SourceStatus
+
+
+def create_status_command(
+    repositories: Repositories,
+    webhook_policy: EscalationWebhookPolicy,
+    source_statuses: Callable[[], list[SourceStatus]],
+    clock: Callable[[], datetime],
+) -> StatusCommand:
+    """Create the command.
+
+    `webhook_policy` says who may have the operators' webhook as a step; `source_statuses` returns the state
+    of each source.
+    """
+    return StatusCommand(
+        StatusRepositories(
+            notices=repositories.notices,
+            subscriptions=repositories.subscriptions,
+            outbox_statistics=repositories.outbox_statistics,
+            incidents=repositories.incidents,
+            treasure_map=repositories.treasure_map,
+        ),
+        source_statuses,
+        clock,
+        WebhookSteps(repositories.escalation_reports, webhook_policy).problem,
+    )

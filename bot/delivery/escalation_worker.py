@@ -1,0 +1,64 @@
+"""Worker that takes the steps of escalations when they are due, for the workspaces of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from bot.runtime.polling_worker import run_polling_worker
+from bot.runtime.wakeups import Wakeups
+from bot.store.channels.drills import DrillRepository
+from bot.store.database import StoreUnavailable
+from bot.store.events.escalations import EscalationRepository
+
+POLL_S = 1.0
+"""Seconds between polls, where nothing else wakes it when a step's time has come."""
+
+log = structlog.get_logger(__name__)
+
+
+class EscalationWorker:
+    """Takes due steps and closes escalations a day after they began; both are rows and survive a restart."""
+
+    def __init__(
+        self,
+        escalations: EscalationRepository,
+        drills: DrillRepository,
+        clock: Callable[[], datetime],
+        wakeups: Wakeups,
+        *,
+        can_call: Callable[[str], bool] = lambda _: False,
+        poll_s: float = POLL_S,
+    ) -> None:
+        """`can_call` tells whether the operators' webhook is there, and may be called for a workspace."""
+        self._escalations = escalations
+        self._drills = drills
+        self._clock = clock
+        self._wakeups = wakeups
+        self._can_call = can_call
+        self._poll_s = poll_s
+
+    async def run(self) -> None:
+        """Take steps until cancelled; while the store is unavailable it waits."""
+        await run_polling_worker(
+            self.take_due,
+            self._wakeups.escalations,
+            self._poll_s,
+            expected=StoreUnavailable,
+            on_expected=lambda error: log.warning(
+                "store_unavailable", subsystem="escalations", reason=str(error)
+            ),
+        )
+
+    async def take_due(self) -> bool:
+        """Take what is due now; return True if there may be more at once. Raises StoreUnavailable."""
+        now = self._clock()
+        taken = await self._escalations.take_due(now, self._can_call)
+        # A drill that stood still for a day tells how it went before it is closed.
+        ended = await self._drills.end_finished(now)
+        closed = await self._escalations.close_old(now)
+        if taken or ended or closed:
+            self._wakeups.intents_planned()
+        return bool(closed)

@@ -1,0 +1,70 @@
+"""What a Follow-up reply shows beside the messages: where each part comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.delivery.thread_people import InstrumentShares
+from bot.skymap_service.position_levels import PositionLevels
+from formatters.models.counterpart import Counterpart, RegionChange
+from formatters.models.coverage import CoverageSummary
+from formatters.models.galaxy import VolumeGalaxies
+from formatters.models.nearby_alert import NearbyCoincidence
+from formatters.models.superevent import Superevent
+
+
+class Candidates(Protocol):
+    """The counterpart candidates of events (`bot.skymap_service.counterparts`)."""
+
+    async def candidates(
+        self, superevent: Superevent, team_id: str, channel_id: str
+    ) -> tuple[Counterpart, ...]:
+        """Return all candidates, with those that the channel added and what it decided."""
+        ...
+
+    async def common_candidates(self, superevent: Superevent) -> tuple[Counterpart, ...]:
+        """Return the candidates that every channel sees."""
+        ...
+
+    async def region_change(
+        self, superevent: Superevent, candidates: Sequence[Counterpart]
+    ) -> RegionChange | None:
+        """Return which of them the newest map moved into or out of its 90 % region; None if it moved none."""
+        ...
+
+
+class Nearby(Protocol):
+    """The alerts near an event (`bot.skymap_service.nearby_coincidences`)."""
+
+    async def for_event(self, superevent: Superevent) -> tuple[NearbyCoincidence, ...]:
+        """Return the alerts within the window of an event that overlap its 99 % region."""
+        ...
+
+
+class Galaxies(Protocol):
+    """The galaxies in the volumes of events (`bot.skymap_service.galaxy_ranking`)."""
+
+    async def volume_galaxies(self, superevent: Superevent) -> VolumeGalaxies | None:
+        """Return what is said of the galaxies of the newest map; None if there is nothing to say."""
+        ...
+
+
+class Coverage(InstrumentShares, Protocol):
+    """What observations cover of events' maps (`bot.skymap_service.coverage`)."""
+
+    async def summary(self, superevent: Superevent, team_id: str, channel_id: str) -> CoverageSummary | None:
+        """Return what a channel and the Treasure Map have planned and done; None if nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpServices:
+    """What a Follow-up reply shows beside the messages."""
+
+    levels: PositionLevels
+    candidates: Candidates
+    nearby: Nearby
+    galaxies: Galaxies
+    coverage: Coverage

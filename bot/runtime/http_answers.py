@@ -1,0 +1,55 @@
+"""What clients of other people's servers have in common: Retry-After, and redirects that aren't trusted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urljoin, urlsplit
+
+MAX_RETRY_AFTER_S = 3_600.0
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class NoAddress(ValueError):
+    """A redirect to something that is no address."""
+
+
+class ForeignAddress(ValueError):
+    """A redirect that leaves the server."""
+
+
+def resolve_redirect(base_url: str, url: str, location: str) -> str:
+    """Return the URL of a redirect on `base_url`'s own server. Raises NoAddress, ForeignAddress.
+
+    An answer is not trusted: a redirect elsewhere could reach servers in the operator's own network, and take
+    a token there.
+    """
+    try:
+        base, further = urlsplit(base_url), urlsplit(urljoin(url, location))
+        own, target = (
+            (one.scheme, one.hostname, one.port or _DEFAULT_PORTS.get(one.scheme)) for one in (base, further)
+        )
+    except ValueError:
+        raise NoAddress(location) from None
+    # If the operator set http, a redirect to https on the same host is fine.
+    https = ("https", base.hostname, 443)
+    if target not in (own, https) or further.username is not None or further.password is not None:
+        raise ForeignAddress(location)
+    return further.geturl()
+
+
+def parse_retry_after(header: str | None) -> float | None:
+    """Parse a Retry-After header in either form of RFC 9110, 10.2.3; return seconds, None if unusable."""
+    if header is None:
+        return None
+    try:
+        if header.strip().isdecimal():
+            seconds = float(header)
+        else:
+            at = parsedate_to_datetime(header)
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+            seconds = (at - datetime.now(UTC)).total_seconds()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds, 1.0), MAX_RETRY_AFTER_S)

@@ -1,0 +1,241 @@
+"""Begin, end and resume escalations: rows that say who is next, and when, if nobody has an event.
+
+All functions run in the caller's transaction, an exclusive one: an acknowledgement and a step that is due
+never both win. What the operators' webhook is to say of a change is written with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.routing.escalation_calls import EscalationChange
+from bot.routing.intents import ChannelRef
+from bot.store import schema
+from bot.store.outbox.escalation_calls import call_for_escalations
+from bot.store.outbox.models import DeliveryKind, DeliveryState
+from formatters.models.escalation import WEBHOOK, EscalationEnd, EscalationStep
+
+WAITING, TAKEN, CANCELLED = "waiting", "taken", "cancelled"
+"""The stored states of a step."""
+CLOSED_AFTER = timedelta(days=1)
+"""Time after its beginning at which an escalation is closed, whatever became of it."""
+
+_a, _e, _s = schema.acknowledgements, schema.escalations, schema.escalation_steps
+_d, _t = schema.deliveries, schema.threads
+_FINAL = (EscalationEnd.RETRACTED, EscalationEnd.CONDITION, EscalationEnd.STOPPED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEscalation:
+    """An escalation that begins now."""
+
+    channel: ChannelRef
+    steps: tuple[EscalationStep, ...]
+    thread_id: int | None = None
+    """The event's thread; None for a drill."""
+    mention_id: int | None = None
+    """The mention that it follows; None for a drill."""
+    drill_number: int | None = None
+    """For a drill, the number of the channel's subscription."""
+    started_by: str | None = None
+    """For a drill, who began it: Slack's user id."""
+
+
+async def begin_escalations(
+    connection: AsyncConnection, escalations: Sequence[NewEscalation], now: datetime
+) -> list[int]:
+    """Write escalations whose times count from `now`; return their ids, in order.
+
+    Nobody has an event that begins to escalate: an acknowledgement from before it was retracted ends.
+    """
+    if not escalations:
+        return []
+    # One alert may begin hundreds in the transaction that stores it: no statement for each.
+    threads = [one.thread_id for one in escalations if one.thread_id is not None]
+    if threads:
+        await connection.execute(delete(_a).where(_a.c.thread_id.in_(threads)))
+    rows = [
+        {
+            "team_id": one.channel[0],
+            "channel_id": one.channel[1],
+            "thread_id": one.thread_id,
+            "mention_id": one.mention_id,
+            "drill_number": one.drill_number,
+            "started_by": one.started_by,
+            "started_at": now,
+        }
+        for one in escalations
+    ]
+    written = insert(_e).returning(_e.c.id, sort_by_parameter_order=True)
+    ids = [int(found) for found in (await connection.execute(written, rows)).scalars()]
+    steps = [
+        {
+            "escalation_id": escalation_id,
+            "team_id": one.channel[0],
+            "position": position,
+            "after_s": round(step.after.total_seconds()),
+            "targets": " ".join(step.targets),
+            "webhook": step.webhook,
+            "due_at": now + step.after,
+            "state": WAITING,
+        }
+        for escalation_id, one in zip(ids, escalations, strict=True)
+        for position, step in enumerate(one.steps)
+    ]
+    await connection.execute(insert(_s), steps)
+    return ids
+
+
+async def mark_mentioned(connection: AsyncConnection, mention_ids: Collection[int], at: datetime) -> None:
+    """Count the steps that mention people from `at`, when Slack accepted the first mention.
+
+    The webhook goes on to count from when the notice was stored: while Slack is down it still pages.
+    """
+    await count_steps_from(connection, _e.c.mention_id.in_(mention_ids), at)
+
+
+async def count_steps_from(connection: AsyncConnection, which: ColumnElement[bool], at: datetime) -> None:
+    """Count the steps that mention people from `at`, once, in the escalations among `which`."""
+    unmentioned = which & _e.c.mentioned_at.is_(None)
+    ids = (
+        await connection.execute(update(_e).where(unmentioned).values(mentioned_at=at).returning(_e.c.id))
+    ).scalars()
+    waiting = _s.c.escalation_id.in_(list(ids)) & (_s.c.state == WAITING) & _s.c.webhook.is_(False)
+    lengths = (await connection.execute(select(_s.c.after_s).where(waiting).distinct())).scalars().all()
+    for after_s in lengths:
+        same = update(_s).where(waiting, _s.c.after_s == after_s)
+        await connection.execute(same.values(due_at=at + timedelta(seconds=after_s)))
+
+
+async def end_escalations(
+    connection: AsyncConnection,
+    which: ColumnElement[bool],
+    reason: EscalationEnd,
+    now: datetime,
+    *,
+    kept: Collection[str] = (),
+    is_final: bool = False,
+) -> list[int]:
+    """End the open escalations among `which`, a condition on `escalations`; return their ids.
+
+    With `kept`, targets (WEBHOOK for the webhook) that are still wanted, only steps without any of them are
+    cancelled, and only escalations that have no step left end. With `is_final` nothing follows for any
+    reason, as where a drill ends.
+    """
+    open_ = which & _e.c.closed_at.is_(None)
+    if reason is EscalationEnd.ACKNOWLEDGED:
+        open_ &= _e.c.end_reason.is_(None) | (_e.c.end_reason == EscalationEnd.COMPLETE.value)
+    rows = (await connection.execute(select(_e.c.id).where(open_))).all()
+    ids = [row.id for row in rows]
+    if not ids:
+        return []
+    waiting = _s.c.escalation_id.in_(ids) & (_s.c.state == WAITING)
+    steps = (await connection.execute(select(_s).where(waiting))).all()
+    unwanted = [row.id for row in steps if not kept or not step_targets(row) & set(kept)]
+    await connection.execute(update(_s).where(_s.c.id.in_(unwanted)).values(state=CANCELLED))
+    if kept:
+        left = {row.escalation_id for row in steps if row.id not in unwanted}
+        ids = sorted({row.escalation_id for row in steps} - left)
+    if reason is EscalationEnd.ACKNOWLEDGED:
+        await _take_back_unsaid(connection, ids)
+    final = {"closed_at": now} if is_final or reason in _FINAL else {}
+    await connection.execute(
+        update(_e).where(_e.c.id.in_(ids)).values(end_reason=reason.value, ended_at=now, **final)
+    )
+    change = EscalationChange.ENDED if final else EscalationChange.ACKNOWLEDGED
+    await call_for_escalations(connection, ids, change, now)
+    return ids
+
+
+async def resume_escalations(connection: AsyncConnection, which: ColumnElement[bool], now: datetime) -> int:
+    """Resume acknowledged escalations, since nobody has the event any more; return how many have steps left.
+
+    The first step that is left comes after the time that lay between it and the last one that was taken.
+    """
+    acknowledged = which & _e.c.closed_at.is_(None) & (_e.c.end_reason == EscalationEnd.ACKNOWLEDGED.value)
+    resumed = 0
+    for escalation_id in (await connection.execute(select(_e.c.id).where(acknowledged))).scalars().all():
+        steps = (await connection.execute(select(_s).where(_s.c.escalation_id == escalation_id))).all()
+        last = max((row.after_s for row in steps if row.state == TAKEN), default=0)
+        left = [row for row in steps if row.state == CANCELLED and row.after_s > last]
+        for row in left:
+            due = now + timedelta(seconds=row.after_s - last)
+            again = update(_s).where(_s.c.id == row.id)
+            await connection.execute(again.values(state=WAITING, due_at=due))
+        end: dict[str, Any] = {"end_reason": None, "ended_at": None}
+        if not left:
+            end = {"end_reason": EscalationEnd.COMPLETE.value, "ended_at": now}
+        await connection.execute(update(_e).where(_e.c.id == escalation_id).values(end))
+        await call_for_escalations(connection, [escalation_id], EscalationChange.HANDED_BACK, now)
+        resumed += bool(left)
+    return resumed
+
+
+async def merge_escalations(connection: AsyncConnection, kept: int, lost: int, now: datetime) -> None:
+    """Cancel the steps of thread `lost` for people who wait in thread `kept` of the same event and channel.
+
+    Those that are left go on in the merged thread, unless somebody has the event.
+    """
+    both = (_s.c.state == WAITING) & _e.c.thread_id.in_([kept, lost])
+    query = select(_e.c.thread_id, _s.c.targets, _s.c.webhook).join(_s, _s.c.escalation_id == _e.c.id)
+    named: dict[int, set[str]] = {kept: set(), lost: set()}
+    for row in (await connection.execute(query.where(both))).all():
+        named[row.thread_id] |= step_targets(row)
+    if named[kept] & named[lost]:
+        own = named[lost] - named[kept]
+        await end_escalations(connection, _e.c.thread_id == lost, EscalationEnd.CONDITION, now, kept=own)
+
+
+def step_targets(row: Any) -> set[str]:
+    """Return whom a step's row names: its targets, or WEBHOOK."""
+    return {WEBHOOK} if row.webhook else set(row.targets.split())
+
+
+async def load_open_targets(connection: AsyncConnection, superevent_id: str) -> Mapping[int, frozenset[str]]:
+    """Return whom waiting steps name, by thread with an open escalation."""
+    waiting = (_s.c.escalation_id == _e.c.id) & (_s.c.state == WAITING)
+    query = (
+        select(_e.c.thread_id, _s.c.targets, _s.c.webhook)
+        .join(_s, waiting, isouter=True)
+        .join(_t, _t.c.id == _e.c.thread_id)
+        .where(_t.c.superevent_id == superevent_id, _e.c.closed_at.is_(None))
+    )
+    found: dict[int, frozenset[str]] = {}
+    for row in (await connection.execute(query)).all():
+        more = set() if row.targets is None else step_targets(row)
+        found[row.thread_id] = found.get(row.thread_id, frozenset()) | more
+    return found
+
+
+async def load_told_by_steps(connection: AsyncConnection, superevent_id: str) -> Mapping[int, frozenset[str]]:
+    """Return by thread of an event whom the messages of steps may have mentioned."""
+    mine = (_d.c.thread_id == _t.c.id) & (_d.c.kind == DeliveryKind.ESCALATION.value)
+    doubtful = (_d.c.state == DeliveryState.PENDING.value) & _d.c.doubtful
+    may_be_seen = _d.c.state.in_([DeliveryState.SENT.value, DeliveryState.SENDING.value]) | doubtful
+    query = (
+        select(_t.c.id, _s.c.targets)
+        .join(_d, mine)
+        .join(_s, _s.c.id == _d.c.subject_id)
+        .where(_t.c.superevent_id == superevent_id, may_be_seen)
+    )
+    found: dict[int, frozenset[str]] = {}
+    for row in (await connection.execute(query)).all():
+        found[row.id] = found.get(row.id, frozenset()) | set(row.targets.split())
+    return found
+
+
+async def _take_back_unsaid(connection: AsyncConnection, escalation_ids: Collection[int]) -> None:
+    """Cancel taken steps that nobody can have heard yet, so that they come if the event is handed back."""
+    steps = select(_s.c.id).where(_s.c.escalation_id.in_(escalation_ids), _s.c.state == TAKEN)
+    unsent = (_d.c.kind == DeliveryKind.ESCALATION.value) & _d.c.subject_id.in_(steps)
+    unsent &= (_d.c.state == DeliveryState.PENDING.value) & _d.c.doubtful.is_(False)
+    gone = delete(_d).where(unsent).returning(_d.c.subject_id)
+    ids = list((await connection.execute(gone)).scalars())
+    back = update(_s).where(_s.c.id.in_(ids))
+    await connection.execute(back.values(state=CANCELLED, taken_at=None))

@@ -1,0 +1,26 @@
+"""What a page of `/gwevent help WORD` is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Usage = tuple[str, str]
+"""The text typed after `/gwevent`, and what it does."""
+
+WHICH_EVENT = (
+    "The event's id may stand before or after the word. Without one it is the thread's event, else this"
+    " channel's newest, else the newest significant one; the answer says which."
+)
+"""The note below the pages of words that are about an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class HelpPage:
+    """What `help` says about one word."""
+
+    title: str
+    usages: tuple[Usage, ...]
+    notes: tuple[str, ...] = ()
+    """mrkdwn, below the usages."""
+    words: tuple[str, ...] = ()
+    """Other words that lead to this page."""

@@ -1,0 +1,39 @@
+"""Who does what about a superevent in one channel: has it, observes it, muted it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from formatters.models.escalation import Acknowledgement
+from formatters.models.observation import InstrumentShare
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mute:
+    """Somebody ended an event's replies and edits in a channel."""
+
+    user_id: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPeople:
+    """The people of a superevent's thread. Equal people give equal cards."""
+
+    is_awaited: bool = False
+    """True if somebody is to press "I have it": an escalation runs or ended without anybody."""
+    acknowledgements: tuple[Acknowledgement, ...] = ()
+    """Who has it, in the order in which they said so."""
+    instruments: tuple[InstrumentShare, ...] = ()
+    """What is planned and done, by instrument."""
+    mute: Mute | None = None
+    """Who muted the event here; None if it isn't muted."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether somebody is to take the event, and nobody has."""
+        return self.is_awaited and not self.acknowledgements
+
+
+NOBODY = EventPeople()

@@ -1,0 +1,43 @@
+"""What of a superevent's card depends on the channel that shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from formatters.models.criteria_set import GradeOutcome
+from formatters.models.event_people import NOBODY, EventPeople
+from formatters.models.observing import Observability
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRef:
+    """A reference to a sky-map image: a file uploaded to Slack (`file_id`) or a web address (`url`)."""
+
+    alt_text: str
+    file_id: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelView:
+    """The parts of a card that depend on the channel. Equal superevents and views give equal cards."""
+
+    image: ImageRef | None = None
+    """Image of the newest sky map; None if there is none."""
+    observers: tuple[str, ...] = ()
+    """Slack user ids of the people who said in this channel that they observe, without a telescope's name."""
+    people: EventPeople = NOBODY
+    """Who has the event, observes it with what, or muted it here."""
+    is_quiet: bool = False
+    """True if the push text is the header alone (`Criteria.quiet`)."""
+    mentions: tuple[str, ...] = ()
+    """Mentions that must notify, in Slack's syntax; empty except in the first post of a root message."""
+    observability: Observability | None = None
+    """What the channel's sites can observe of the newest map; None without sites or without a map."""
+    grades: tuple[GradeOutcome, ...] = ()
+    """What the channel's criteria sets say of the superevent, in the channel's order."""
+    is_root: bool = False
+    """True for a channel's root message, which has the button "I'm observing"; False in command answers."""
+    asked_at: datetime | None = None
+    """Time at which a command asked for the card, which then says the event's age; None in a post."""

@@ -1,0 +1,336 @@
+"""Escalations in the local Slack: who is next, when, and what ends that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from bot.delivery.escalation_worker import EscalationWorker
+from bot.filters import parse_criteria
+from bot.local_slack.web_api.dispatcher import RecordedCall
+from bot.store.channels.acknowledgements import AcknowledgeOutcome, HandBackOutcome
+from bot.store.channels.change_log import ChangeAuthor
+from formatters.models.notice import Notice
+from tests.bot.routing.test_mentions import BBH, BURST
+from tests.support.delivery_harness import DeliveryHarness
+from tests.support.factories import NOW, decoded_notice
+
+WORDS = "CBC notify <!subteam^S1> if NS escalate 5min <@U2> 10min <@U3> 15min webhook"
+FIRST = decoded_notice()
+EVENT = FIRST.superevent_id
+RETRACTION = decoded_notice(alert_type="RETRACTION", minutes=6)
+
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
+
+def escalation_worker(harness: DeliveryHarness, *, can_call: bool = True) -> EscalationWorker:
+    factory = harness.factory
+    return EscalationWorker(
+        factory.escalations,
+        factory.drills,
+        harness.clock,
+        harness.wakeups,
+        can_call=lambda _: can_call,
+    )
+
+
+async def take(harness: DeliveryHarness, *, can_call: bool = True, **by: float) -> None:
+    """Advance the clock, take what is due, and wait until it is delivered."""
+    harness.advance(**by)
+    await escalation_worker(harness, can_call=can_call).take_due()
+    harness.wake()
+    await harness.wait_until_delivered()
+
+
+def mentioned(harness: DeliveryHarness, channel: str) -> list[str]:
+    """Return whom the channel's posts mention, in order."""
+    posts = [call for call in harness.calls("chat.postMessage", channel) if call.outcome == "ok"]
+    return [found for call in posts for found in first_words(call) if found != "<@U9>"]
+
+
+def first_words(call: RecordedCall) -> list[str]:
+    return [word for word in str(call.args["text"]).split() if word.startswith(("<@", "<!"))]
+
+
+async def calls(harness: DeliveryHarness) -> list[tuple[str, str]]:
+    async with harness.factory.database.read_transaction() as connection:
+        rows = (await connection.execute(text("SELECT kind, state FROM webhook_calls ORDER BY id"))).all()
+    return [(row.kind, row.state) for row in rows]
+
+
+async def table(harness: DeliveryHarness, query: str) -> list[Any]:
+    async with harness.factory.database.read_transaction() as connection:
+        return list((await connection.execute(text(query))).all())
+
+
+async def begin(harness: DeliveryHarness, *notices: Notice, words: str = WORDS) -> str:
+    """Subscribe a channel, and deliver the first notices."""
+    (channel,) = await harness.create_subscribed_channels(words=words)
+    await harness.record_notices(*(notices or (FIRST,)))
+    await harness.wait_until_delivered()
+    return channel
+
+
+async def acknowledge(harness: DeliveryHarness, channel: str, user: str = "U9") -> AcknowledgeOutcome:
+    done = await harness.factory.acknowledgements.acknowledge(
+        harness.local_slack.team_id, channel, EVENT, user, harness.clock()
+    )
+    harness.wakeups.intents_planned()
+    await harness.wait_until_delivered()
+    return done.outcome
+
+
+async def test_nobody_takes_it_and_each_step_comes_once_at_its_time(harness: DeliveryHarness) -> None:
+    channel = await begin(harness)
+    assert mentioned(harness, channel) == ["<!subteam^S1>"]
+    assert "I have it" in str(harness.local_slack.messages(channel)[0]["blocks"])
+    await take(harness, seconds=299)
+    assert mentioned(harness, channel) == ["<!subteam^S1>"], "not a second too early"
+    await take(harness, seconds=1)
+    await take(harness, minutes=1)
+    await take(harness, minutes=4)
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>", "<@U3>"]
+    assert await calls(harness) == []
+    await take(harness, minutes=5)
+    await take(harness, hours=1)
+    assert await calls(harness) == [("escalated", "pending")]
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>", "<@U3>"]
+
+
+async def test_a_step_says_when_nobody_had_it_and_what_is_known(harness: DeliveryHarness) -> None:
+    channel = await begin(harness)
+    await take(harness, minutes=5)
+    said = harness.local_slack.messages(channel)[-1]
+    assert said["text"].startswith("<@U2> ") and EVENT in said["text"]
+    assert f"At {NOW + timedelta(minutes=5):%H:%M} UTC (T+" in said["text"].replace("\u00a0", " ")
+    assert "nobody had it · FAR" in said["text"].replace("\u00a0", " ")
+    assert "I have it" in str(said["blocks"]) and "thread_ts" not in said.get("metadata", {})
+
+
+async def test_who_has_it_stops_all_steps(harness: DeliveryHarness) -> None:
+    channel = await begin(harness)
+    await take(harness, minutes=5)
+    assert await acknowledge(harness, channel) is AcknowledgeOutcome.NEW
+    await take(harness, hours=2)
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>"]
+    assert await calls(harness) == []
+    assert "On it: <@U9>" in str(harness.local_slack.messages(channel)[0]["blocks"])
+    assert await acknowledge(harness, channel) is AcknowledgeOutcome.MINE
+    assert await acknowledge(harness, channel, "U8") is AcknowledgeOutcome.OTHERS
+    actions = await table(harness, "SELECT user_id, action FROM event_actions")
+    assert [(row.user_id, row.action) for row in actions] == [("U9", "acknowledged")]
+
+
+async def test_handed_back_the_rest_counts_from_then(harness: DeliveryHarness) -> None:
+    channel = await begin(harness)
+    await take(harness, minutes=5)
+    await acknowledge(harness, channel)
+    harness.advance(hours=1)
+    done = await harness.factory.acknowledgements.hand_back(
+        harness.local_slack.team_id, channel, EVENT, "U9", harness.clock()
+    )
+    assert done.outcome is HandBackOutcome.HANDED_BACK and done.resumed == 1
+    await take(harness, seconds=299)
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>"]
+    await take(harness, seconds=1)
+    assert mentioned(harness, channel)[-1] == "<@U3>", "five minutes lay between both steps"
+    again = await harness.factory.acknowledgements.hand_back(
+        harness.local_slack.team_id, channel, EVENT, "U9", harness.clock()
+    )
+    assert again.outcome is HandBackOutcome.NOT_MINE
+
+
+async def test_a_step_that_nobody_heard_comes_after_it_was_handed_back(harness: DeliveryHarness) -> None:
+    channel = await begin(harness)
+    async with harness.claims_paused:
+        harness.clock.advance(minutes=5)
+        await escalation_worker(harness).take_due()
+        factory = harness.factory
+        where = (harness.local_slack.team_id, channel, EVENT, "U9")
+        await factory.acknowledgements.acknowledge(*where, harness.clock())
+        await factory.acknowledgements.hand_back(*where, harness.clock())
+    await harness.wait_until_delivered()
+    assert mentioned(harness, channel) == ["<!subteam^S1>"]
+    await take(harness, minutes=5)
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>"]
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3])
+async def test_a_retraction_ends_it_at_every_step_and_reaches_who_was_woken(
+    harness: DeliveryHarness, steps: int
+) -> None:
+    channel = await begin(harness)
+    for _ in range(steps):
+        await take(harness, minutes=5)
+    await harness.record_notices(RETRACTION)
+    await harness.wait_until_delivered()
+    await take(harness, hours=13)
+    everybody = ["<!subteam^S1>", "<@U2>", "<@U3>"][: 1 + steps]
+    assert mentioned(harness, channel) == [*everybody, *everybody], "stand down, and nothing else"
+    opened = [("escalated", "dead")] if steps == 3 else []
+    assert await calls(harness) == opened, "nobody was called, so nobody is told"
+    assert "I have it" not in str(harness.local_slack.messages(channel)[0]["blocks"])
+    (row,) = await table(harness, "SELECT end_reason, closed_at FROM escalations")
+    assert row.end_reason == "retracted" and row.closed_at is not None
+
+
+async def test_a_condition_that_no_longer_holds_ends_it(harness: DeliveryHarness) -> None:
+    channel = await begin(harness)
+    await harness.record_notices(decoded_notice(alert_type="UPDATE", minutes=2, **BBH))
+    await harness.wait_until_delivered()
+    await take(harness, hours=1)
+    assert mentioned(harness, channel) == ["<!subteam^S1>"] and await calls(harness) == []
+    (row,) = await table(harness, "SELECT end_reason FROM escalations")
+    assert row.end_reason == "condition"
+
+
+@pytest.mark.parametrize("change", ["edit", "pause", "end"])
+async def test_a_rule_that_is_gone_ends_it(harness: DeliveryHarness, change: str) -> None:
+    channel = await begin(harness)
+    team_id, by = harness.local_slack.team_id, ChangeAuthor("U9", harness.clock())
+    subscriptions = harness.factory.subscriptions
+    if change == "edit":
+        plain = parse_criteria("CBC notify <!subteam^S1> if NS")
+        assert await subscriptions.edit(team_id, channel, 1, plain, by)
+    elif change == "pause":
+        assert await subscriptions.pause(team_id, channel, 1, by)
+    else:
+        assert await subscriptions.end(team_id, channel, [1], by)
+    await take(harness, hours=1)
+    assert mentioned(harness, channel) == ["<!subteam^S1>"]
+    assert "I have it" not in str(harness.local_slack.messages(channel)[0]["blocks"])
+
+
+async def test_a_rule_that_is_changed_keeps_the_steps_that_it_still_names(harness: DeliveryHarness) -> None:
+    channel = await begin(harness)
+    by = ChangeAuthor("U9", harness.clock())
+    changed = parse_criteria("CBC notify <!subteam^S1> if NS escalate 5min <@U3>")
+    assert await harness.factory.subscriptions.edit(harness.local_slack.team_id, channel, 1, changed, by)
+    await take(harness, minutes=5)
+    await take(harness, minutes=5)
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U3>"], "at its time of then"
+
+
+async def test_steps_count_from_when_slack_accepted_the_first_mention(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels(words=WORDS)
+    async with harness.claims_paused:
+        await harness.factory.subscriptions.count()
+        from tests.support.factories import record_notices
+
+        await record_notices(harness.factory, FIRST, now=harness.clock())
+        harness.clock.advance(minutes=20)
+        await escalation_worker(harness).take_due()
+        assert await calls(harness) == [("escalated", "pending")], "the webhook pages while Slack is down"
+    await harness.wait_until_delivered()
+    assert mentioned(harness, channel) == ["<!subteam^S1>"]
+    await take(harness, seconds=299)
+    assert mentioned(harness, channel) == ["<!subteam^S1>"]
+    await take(harness, seconds=1)
+    await take(harness, minutes=5)
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>", "<@U3>"]
+
+
+async def test_asleep_past_several_steps_they_come_in_order_and_mention_nobody_twice(
+    harness: DeliveryHarness,
+) -> None:
+    words = "CBC notify <@U1> escalate 5min <@U2> 10min <@U2> <@U3> 15min <@U3> 20min <@U2>"
+    channel = await begin(harness, words=words)
+    await take(harness, minutes=16)
+    assert mentioned(harness, channel) == ["<@U1>", "<@U2>", "<@U3>"]
+    await take(harness, minutes=4)
+    assert mentioned(harness, channel) == ["<@U1>", "<@U2>", "<@U3>", "<@U2>"], "a step of its own moment"
+
+
+async def test_a_clock_set_back_delays_a_step_by_its_own_length_at_most(harness: DeliveryHarness) -> None:
+    channel = await begin(harness)
+    await take(harness, days=-1)
+    await take(harness, seconds=299)
+    assert mentioned(harness, channel) == ["<!subteam^S1>"]
+    await take(harness, seconds=1)
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>"]
+
+
+@pytest.mark.parametrize("words", ["CBC mock notify <@U1> notify-mocks escalate 5min <@U2>"])
+async def test_a_mock_has_no_steps(harness: DeliveryHarness, words: str) -> None:
+    mock = replace(FIRST, superevent_id=f"M{EVENT}")
+    channel = await begin(harness, mock, words=words)
+    await take(harness, minutes=5)
+    assert mentioned(harness, channel) == ["<@U1>"]
+    assert await table(harness, "SELECT * FROM escalations") == []
+
+
+async def test_an_upgrade_begins_anew_unless_somebody_has_it(harness: DeliveryHarness) -> None:
+    channel = await begin(harness, words="CBC notify <@U1> escalate 5min <@U2>")
+    await take(harness, minutes=5)
+    news = decoded_notice(alert_type="INITIAL", minutes=5)
+    await harness.record_notices(replace(news, external=BURST))
+    await harness.wait_until_delivered()
+    await take(harness, minutes=5)
+    assert mentioned(harness, channel) == ["<@U1>", "<@U2>", "<@U1>", "<@U2>"]
+    await acknowledge(harness, channel)
+    later = decoded_notice(alert_type="UPDATE", minutes=9)
+    other = replace(BURST, observatory="Fermi", time_difference=1.5)
+    await harness.record_notices(replace(later, external=other))
+    await harness.wait_until_delivered()
+    await take(harness, minutes=5)
+    assert mentioned(harness, channel)[4:] in ([], ["<@U1>"]), "no step: somebody has it"
+
+
+async def test_an_upgrade_while_steps_wait_leaves_them_their_times(harness: DeliveryHarness) -> None:
+    channel = await begin(harness, words="CBC notify <@U1> escalate 5min <@U2>")
+    await take(harness, minutes=3)
+    news = decoded_notice(alert_type="INITIAL", minutes=5)
+    await harness.record_notices(replace(news, external=BURST))
+    await harness.wait_until_delivered()
+    await take(harness, minutes=2)
+    await take(harness, minutes=5)
+    assert mentioned(harness, channel) == ["<@U1>", "<@U1>", "<@U2>"]
+
+
+async def test_where_the_webhook_may_not_be_called_the_channel_is_told(harness: DeliveryHarness) -> None:
+    channel = await begin(harness, words="CBC notify <@U1> escalate 5min webhook")
+    await take(harness, can_call=False, minutes=5)
+    assert await calls(harness) == []
+    assert "The operators' webhook is the next step, but isn't called" in str(
+        harness.local_slack.messages(channel)[-1]["text"]
+    )
+
+
+async def test_after_a_day_it_is_closed_and_the_operators_are_told(harness: DeliveryHarness) -> None:
+    await begin(harness)
+    await take(harness, minutes=15)
+    async with harness.factory.database.exclusive_transaction() as connection:
+        await connection.execute(text("UPDATE webhook_calls SET state = 'sent', attempts = 1"))
+    await take(harness, hours=23)
+    assert await calls(harness) == [("escalated", "sent")]
+    await take(harness, hours=1)
+    assert await calls(harness) == [("escalated", "sent"), ("escalation_end", "pending")]
+    (row,) = await table(harness, "SELECT end_reason, closed_at FROM escalations")
+    assert row.end_reason == "complete" and row.closed_at is not None
+
+
+async def test_a_retracted_event_that_comes_back_is_to_be_taken_anew(harness: DeliveryHarness) -> None:
+    channel = await begin(harness, words="CBC notify <@U1> escalate 5min <@U2>")
+    await acknowledge(harness, channel)
+    await harness.record_notices(RETRACTION)
+    await harness.wait_until_delivered()
+    assert await acknowledge(harness, channel, "U8") is AcknowledgeOutcome.RETRACTED
+    await harness.record_notices(decoded_notice(alert_type="UPDATE", minutes=30))
+    await harness.wait_until_delivered()
+    await take(harness, minutes=5)
+    assert mentioned(harness, channel) == ["<@U1>", "<@U1>", "<@U1>", "<@U2>"]
+
+
+async def test_a_worker_that_was_killed_repeats_no_step(harness: DeliveryHarness) -> None:
+    channel = await begin(harness)
+    harness.advance(minutes=5)
+    for _ in range(3):
+        await escalation_worker(harness).take_due()
+    await harness.wait_until_delivered()
+    await harness.restart()
+    await take(harness, minutes=1)
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>"]
