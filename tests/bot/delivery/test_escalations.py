@@ -17,7 +17,7 @@ from bot.store.channels.change_log import ChangeAuthor
 from formatters.models.notice import Notice
 from tests.bot.routing.test_mentions import BBH, BURST
 from tests.support.delivery_harness import DeliveryHarness
-from tests.support.factories import NOW, decoded_notice
+from tests.support.factories import NOW, decoded_notice, record_notices
 
 WORDS = "CBC notify <!subteam^S1> if NS escalate 5min <@U2> 10min <@U3> 15min webhook"
 FIRST = decoded_notice()
@@ -159,6 +159,46 @@ async def test_a_step_that_nobody_heard_comes_after_it_was_handed_back(harness: 
     assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>"]
 
 
+async def test_who_wasnt_told_while_slack_was_down_is_told_after_it_was_handed_back(
+    harness: DeliveryHarness,
+) -> None:
+    (channel,) = await harness.create_subscribed_channels(words=WORDS)
+    async with harness.claims_paused:
+        await record_notices(harness.factory, FIRST, now=harness.clock())
+        harness.clock.advance(minutes=16)
+        await escalation_worker(harness).take_due()
+        assert await calls(harness) == [("escalated", "pending")], "the webhook's step came first"
+    await harness.wait_until_delivered()
+    await acknowledge(harness, channel)
+    done = await harness.factory.acknowledgements.hand_back(
+        harness.local_slack.team_id, channel, EVENT, "U9", harness.clock()
+    )
+    assert done.resumed == 1
+    await take(harness, minutes=5)
+    await take(harness, minutes=5)
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>", "<@U3>"]
+
+
+async def test_steps_of_one_moment_of_which_one_wasnt_heard_are_both_heard(harness: DeliveryHarness) -> None:
+    channel = await begin(harness, words="CBC notify <@U1> escalate 5min <@U2>")
+    async with harness.factory.database.exclusive_transaction() as connection:
+        other = "SELECT escalation_id, team_id, 1, after_s, '<@U3>', webhook, due_at, 'cancelled'"
+        columns = "escalation_id, team_id, position, after_s, targets, webhook, due_at, state"
+        await connection.execute(
+            text(f"INSERT INTO escalation_steps ({columns}) {other} FROM escalation_steps")  # noqa: S608
+        )
+    words = parse_criteria("CBC notify <@U1> escalate 5min <@U2> <@U3>")
+    by = ChangeAuthor("U9", harness.clock())
+    await harness.factory.subscriptions.edit(harness.local_slack.team_id, channel, 1, words, by)
+    await take(harness, minutes=5)
+    await acknowledge(harness, channel)
+    await harness.factory.acknowledgements.hand_back(
+        harness.local_slack.team_id, channel, EVENT, "U9", harness.clock()
+    )
+    await take(harness, seconds=1)
+    assert mentioned(harness, channel) == ["<@U1>", "<@U2>", "<@U3>"]
+
+
 @pytest.mark.parametrize("steps", [0, 1, 2, 3])
 async def test_a_retraction_ends_it_at_every_step_and_reaches_who_was_woken(
     harness: DeliveryHarness, steps: int
@@ -219,8 +259,6 @@ async def test_steps_count_from_when_slack_accepted_the_first_mention(harness: D
     (channel,) = await harness.create_subscribed_channels(words=WORDS)
     async with harness.claims_paused:
         await harness.factory.subscriptions.count()
-        from tests.support.factories import record_notices
-
         await record_notices(harness.factory, FIRST, now=harness.clock())
         harness.clock.advance(minutes=20)
         await escalation_worker(harness).take_due()
