@@ -100,6 +100,32 @@ class EscalationReports:
         closed = {row.escalation_id for row in others if row.kind == CallKind.ESCALATION_ENDED.value}
         return not opened <= closed
 
+    async def reopens(self, call_id: int) -> bool:
+        """Return True if a call that nobody has it follows one, perhaps heard, that somebody has.
+
+        The operators' service then shows an incident that is acknowledged, which pages nobody.
+        """
+        async with self._database.read_transaction() as connection:
+            call = (
+                await connection.execute(
+                    select(_c.c.created_at, _e.c.thread_id)
+                    .join(_e, _e.c.id == _c.c.escalation_id)
+                    .where(_c.c.id == call_id, _c.c.kind == CallKind.ESCALATED.value)
+                )
+            ).first()
+            if call is None or call.thread_id is None:
+                return False
+            others = (
+                await connection.execute(
+                    select(_c.c.kind, _c.c.created_at)
+                    .join(_e, _e.c.id == _c.c.escalation_id)
+                    .where(_e.c.thread_id == call.thread_id, _c.c.id != call_id, _c.c.attempts > 0)
+                    .where(_c.c.created_at <= call.created_at)
+                    .order_by(_c.c.created_at, _c.c.id)
+                )
+            ).all()
+        return bool(others) and others[-1].kind == CallKind.ESCALATION_ACKNOWLEDGED.value
+
 
 async def load_call_fate(connection: AsyncConnection, escalation_id: int) -> Posted | None:
     """Return what became of the call that nobody has it; None if it wasn't planned."""
