@@ -185,7 +185,7 @@ async def test_steps_of_one_moment_of_which_one_wasnt_heard_are_both_heard(harne
         other = "SELECT escalation_id, team_id, 1, after_s, '<@U3>', webhook, due_at, 'cancelled'"
         columns = "escalation_id, team_id, position, after_s, targets, webhook, due_at, state"
         await connection.execute(
-            text(f"INSERT INTO escalation_steps ({columns}) {other} FROM escalation_steps")  # noqa: S608
+            text(f"INSERT INTO escalation_steps ({columns}) {other} FROM escalation_steps")
         )
     words = parse_criteria("CBC notify <@U1> escalate 5min <@U2> <@U3>")
     by = ChangeAuthor("U9", harness.clock())
