@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, insert, select, true, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.criteria.decided_grades import DecidedGrades
@@ -83,7 +83,11 @@ class _Pending:
 
 
 class EscalationRepository:
-    """Takes due steps in the workspaces that this process serves. All methods raise StoreUnavailable."""
+    """Takes due steps in the workspaces that this process serves, and in those that no process serves.
+
+    While Slack is down a process that was started since serves none, but the operators' webhook is to page.
+    All methods raise StoreUnavailable.
+    """
 
     def __init__(self, database: Database, leases: WorkerLeases) -> None:
         self._database = database
@@ -108,7 +112,11 @@ class EscalationRepository:
 
     async def close_old(self, now: datetime) -> int:
         """Close the escalations that began a day ago, whatever became of them; return how many."""
-        old = self._is_mine(_e.c.team_id) & _e.c.closed_at.is_(None) & (_e.c.started_at <= now - CLOSED_AFTER)
+        old = (
+            self._leases.serves_or_nobody_does(_e.c.team_id)
+            & _e.c.closed_at.is_(None)
+            & (_e.c.started_at <= now - CLOSED_AFTER)
+        )
         async with self._database.read_transaction() as connection:
             ids = (await connection.execute(select(_e.c.id).where(old).limit(BATCH))).scalars().all()
         if not ids:
@@ -156,10 +164,6 @@ class EscalationRepository:
             call=call,
         )
 
-    def _is_mine(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
-        """Return a condition for the workspaces whose leases this process holds."""
-        return true() if self._database.is_sqlite else team_id.in_(self._leases.owned_workspaces())
-
     async def _load_pending(
         self,
         connection: AsyncConnection,
@@ -168,7 +172,7 @@ class EscalationRepository:
         which: ColumnElement[bool] | None = None,
     ) -> list[_Pending]:
         """Return the escalations with steps about which something is to be decided now."""
-        waiting = (_s.c.state == WAITING) & self._is_mine(_s.c.team_id)
+        waiting = (_s.c.state == WAITING) & self._leases.serves_or_nobody_does(_s.c.team_id)
         query = select(_e, _s.c.id.label("step_id"), _s.c.after_s, _s.c.targets, _s.c.webhook, _s.c.due_at)
         query = query.join(_s, _s.c.escalation_id == _e.c.id).where(waiting)
         if which is not None:
