@@ -12,13 +12,14 @@ from bot.routing.intents import CallKind
 from bot.store import schema
 from bot.store.channels.subscription_rows import parse_rows
 from bot.store.database import Database
-from bot.store.outbox.models import DeliveryState
+from bot.store.outbox.models import DeliveryKind, DeliveryState
 from bot.store.outbox.webhook_writer import CANCELLED_REASON
 from formatters.models.escalation import WEBHOOK, Acknowledgement, EscalationEnd, EscalationStep, Posted
 from formatters.models.escalation_report import EscalationReport, ReportedStep, StepState
 
 _a = schema.acknowledgements
 _c = schema.webhook_calls
+_d = schema.deliveries
 _e = schema.escalations
 _s = schema.escalation_steps
 _t = schema.threads
@@ -153,13 +154,22 @@ async def load_report(connection: AsyncConnection, escalation_id: int) -> Escala
     steps = await connection.execute(
         select(_s).where(_s.c.escalation_id == escalation_id).order_by(_s.c.position)
     )
+    rows = steps.all()
+    kind = (DeliveryKind.DRILL if row.thread_id is None else DeliveryKind.ESCALATION).value
+    sent = select(_d.c.subject_id).where(
+        _d.c.team_id == row.team_id,
+        _d.c.channel_id == row.channel_id,
+        _d.c.slot.in_([f"{kind}:step:{step.id}" for step in rows]),
+        _d.c.state == DeliveryState.SENT.value,
+    )
+    posted = set((await connection.execute(sent)).scalars())
     return EscalationReport(
         id=row.id,
         team_id=row.team_id,
         channel_id=row.channel_id,
         started_at=row.started_at,
         mentioned_at=row.mentioned_at,
-        steps=tuple(_reported_step(step) for step in steps.all()),
+        steps=tuple(_reported_step(step, is_posted=step.id in posted) for step in rows),
         acknowledgements=await _acknowledgements(connection, row),
         # What only a newer gwevent knows as a reason is a condition that is over.
         end=None if row.end_reason is None else _end(row.end_reason),
@@ -180,7 +190,7 @@ def _end(stored: str) -> EscalationEnd:
         return EscalationEnd.CONDITION
 
 
-def _reported_step(row: Row[tuple[object, ...]]) -> ReportedStep:
+def _reported_step(row: Row[tuple[object, ...]], *, is_posted: bool) -> ReportedStep:
     known = {state.value: state for state in StepState}
     return ReportedStep(
         id=row.id,
@@ -190,6 +200,7 @@ def _reported_step(row: Row[tuple[object, ...]]) -> ReportedStep:
         state=known.get(row.state, StepState.CANCELLED),
         due_at=row.due_at,
         taken_at=row.taken_at,
+        is_posted=is_posted,
     )
 
 
