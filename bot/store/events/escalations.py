@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.criteria.decided_grades import DecidedGrades
@@ -174,7 +174,13 @@ class EscalationRepository:
         """Return the escalations with steps about which something is to be decided now."""
         waiting = (_s.c.state == WAITING) & self._leases.serves_or_nobody_does(_s.c.team_id)
         query = select(_e, _s.c.id.label("step_id"), _s.c.after_s, _s.c.targets, _s.c.webhook, _s.c.due_at)
+        query = query.add_columns(
+            _t.c.superevent_id,
+            _t.c.root_ts,
+            exists().where(_a.c.thread_id == _e.c.thread_id).label("is_acknowledged"),
+        )
         query = query.join(_s, _s.c.escalation_id == _e.c.id).where(waiting)
+        query = query.join(_t, _t.c.id == _e.c.thread_id, isouter=True)
         if which is not None:
             query = query.where(which)
         found: dict[int, tuple[Any, list[WaitingStep]]] = {}
@@ -209,26 +215,33 @@ async def _decide(
     if row.thread_id is None:
         drill = EscalationFacts(wanted=None, can_mention=True, can_call=can_call(row.team_id))
         return _Pending(row, decide_steps(steps, drill, now), None, is_acknowledged=False, has_root=True)
-    thread = (await connection.execute(select(_t).where(_t.c.id == row.thread_id))).first()
-    superevent = None if thread is None else await _load_superevent(connection, thread.superevent_id)
+    is_acknowledged, has_root = bool(row.is_acknowledged), row.root_ts is not None
+    can_mention = has_root and (
+        row.mentioned_at is not None or not await _is_mention_under_way(connection, row.mention_id)
+    )
+    if row.superevent_id and not can_mention and not any(_needs_no_slack(one, now) for one in steps):
+        # Asked each second while Slack is down, in hundreds of channels: the rest would cost a core.
+        return _Pending(row, [], None, is_acknowledged=is_acknowledged, has_root=has_root)
+    superevent = None if row.superevent_id is None else await _load_superevent(connection, row.superevent_id)
     wanted: frozenset[str] = frozenset()
     if superevent is not None:
         here = await load_active_subscriptions(connection, (row.team_id, row.channel_id))
         evaluator = CriteriaEvaluator(superevent, DecidedGrades(superevent))
         wanted = wanted_targets([s.criteria for s in here], evaluator)
-    has_root = thread is not None and thread.root_ts is not None
-    under_way = row.mentioned_at is None and await _is_mention_under_way(connection, row.mention_id)
-    facts = EscalationFacts(
-        wanted=wanted, can_mention=has_root and not under_way, can_call=can_call(row.team_id)
-    )
-    has_it = select(_a.c.user_id).where(_a.c.thread_id == row.thread_id).limit(1)
+    facts = EscalationFacts(wanted=wanted, can_mention=can_mention, can_call=can_call(row.team_id))
     return _Pending(
         row,
         decide_steps(steps, facts, now),
         superevent,
-        is_acknowledged=(await connection.execute(has_it)).first() is not None,
+        is_acknowledged=is_acknowledged,
         has_root=has_root,
     )
+
+
+def _needs_no_slack(waiting: WaitingStep, now: datetime) -> bool:
+    """Return whether something can be decided about a step before its root and first mention stand."""
+    is_due = waiting.due_at <= now and waiting.step.webhook
+    return is_due or waiting.due_at > now + waiting.step.after
 
 
 async def _is_mention_under_way(connection: AsyncConnection, mention_id: int | None) -> bool:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import event, insert, select, text, update
 
 from bot.app.factory import Factory
 from bot.store import schema
@@ -182,3 +182,15 @@ async def test_who_was_mentioned_by_a_step_is_whom_slack_has_told(factory: Facto
         report = await factory.escalation_reports.get(escalation.id)
         assert report is not None and [step.is_posted for step in report.steps] == [is_posted, False]
         await post_all(factory, NOW + timedelta(minutes=5))
+
+
+async def test_while_slack_is_down_waiting_steps_cost_one_query_for_all_channels(factory: Factory) -> None:
+    await subscribe(factory, WORDS, *(f"C{number:03}" for number in range(20)))
+    await record_notices(factory, decoded_notice())
+    await factory.leases.heartbeat({TEAM})
+    due = NOW + timedelta(minutes=5)
+    asked: list[str] = []
+    engine = factory.database._engine.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
+    assert await factory.escalations.take_due(due, never) == 0
+    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 1
