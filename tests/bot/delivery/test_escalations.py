@@ -14,6 +14,7 @@ from bot.filters import parse_criteria
 from bot.local_slack.web_api.dispatcher import RecordedCall
 from bot.store.channels.acknowledgements import AcknowledgeOutcome, HandBackOutcome
 from bot.store.channels.change_log import ChangeAuthor
+from formatters.answers import event_people
 from formatters.models.notice import Notice
 from tests.bot.routing.test_mentions import BBH, BURST
 from tests.support.delivery_harness import DeliveryHarness
@@ -197,6 +198,27 @@ async def test_steps_of_one_moment_of_which_one_wasnt_heard_are_both_heard(harne
     )
     await take(harness, seconds=1)
     assert mentioned(harness, channel) == ["<@U1>", "<@U2>", "<@U3>"]
+
+
+async def test_who_hands_it_back_after_the_last_step_is_told_that_the_webhook_is_called(
+    harness: DeliveryHarness,
+) -> None:
+    channel = await begin(harness)
+    await take(harness, minutes=15)
+    async with harness.factory.database.exclusive_transaction() as connection:
+        await connection.execute(text("UPDATE webhook_calls SET state = 'sent', attempts = 1"))
+    await acknowledge(harness, channel)
+    async with harness.factory.database.exclusive_transaction() as connection:
+        await connection.execute(text("UPDATE webhook_calls SET state = 'sent', attempts = 1"))
+    done = await harness.factory.acknowledgements.hand_back(
+        harness.local_slack.team_id, channel, EVENT, "U9", harness.clock()
+    )
+    assert (done.resumed, done.is_paged) == (0, True)
+    assert ("escalated", "pending") in await calls(harness)
+    superevent = await harness.factory.notices.superevent(EVENT)
+    assert superevent is not None
+    said = event_people.handed_back(superevent, (), done.resumed, is_paged=done.is_paged).text
+    assert "The operators' webhook is called at once." in said and "Nobody is called" not in said
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 3])
