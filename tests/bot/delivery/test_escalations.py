@@ -373,6 +373,28 @@ async def test_after_a_day_it_is_closed_and_the_operators_are_told(harness: Deli
     assert row.end_reason == "complete" and row.closed_at is not None
 
 
+async def test_a_clock_far_ahead_that_nobody_trusts_closes_nothing(harness: DeliveryHarness) -> None:
+    channel = await begin(harness)
+    factory = harness.factory
+    harness.advance(days=3)
+    worker = EscalationWorker(
+        factory.escalations,
+        factory.drills,
+        harness.clock,
+        harness.wakeups,
+        is_clock_trusted=lambda: False,
+    )
+    await worker.take_due()
+    harness.wake()
+    await harness.wait_until_delivered()
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>", "<@U3>"], (
+        "too early is better than never"
+    )
+    await take(harness)
+    (row,) = await table(harness, "SELECT closed_at FROM escalations")
+    assert row.closed_at is not None
+
+
 async def test_a_retracted_event_that_comes_back_is_to_be_taken_anew(harness: DeliveryHarness) -> None:
     channel = await begin(harness, words="CBC notify <@U1> escalate 5min <@U2>")
     await acknowledge(harness, channel)
