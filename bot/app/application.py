@@ -74,7 +74,9 @@ class Application(ServiceProcess):
         self.deferred_routing_worker = factory.create_deferred_routing_worker(
             self._clock, settings.max_age, self.wakeups, FALLBACK_POLL_S, webhook_criteria(settings)
         )
-        self.escalation_worker = create_escalation_worker(factory, settings, self._clock, self.wakeups)
+        self.escalation_worker = create_escalation_worker(
+            factory, settings, self._clock, self.wakeups, self._is_clock_trusted
+        )
         self._due_poller = DuePoller(factory.due_check, self._clock, self.wakeups)
         self._maintenance = Maintenance(
             settings, factory, clients, self._clock, self.wakeups, self._is_clock_trusted

@@ -39,7 +39,11 @@ def create_drill_command(
 
 
 def create_escalation_worker(
-    repositories: Repositories, settings: Settings, clock: Callable[[], datetime], wakeups: Wakeups
+    repositories: Repositories,
+    settings: Settings,
+    clock: Callable[[], datetime],
+    wakeups: Wakeups,
+    is_clock_trusted: Callable[[], bool],
 ) -> EscalationWorker:
     """Create the worker that takes the steps of escalations and drills when they are due."""
     return EscalationWorker(
@@ -49,4 +53,5 @@ def create_escalation_worker(
         wakeups,
         can_call=escalation_webhook_policy(settings).allows,
         poll_s=FALLBACK_POLL_S,
+        is_clock_trusted=is_clock_trusted,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,8 +28,14 @@ def audit(
     """Who did what: subscriptions, sites, criteria, mutes, observations, candidates; the newest first."""
     from bot.app.factory import open_factory, utc_now
     from bot.store.audit import MAX_ENTRIES, AuditLog, AuditQuery
+    from bot.store.personal_data import USER_ID
     from formatters.terminal import audit_text
 
+    # A name would find nothing, as if nothing had been done.
+    if channel is not None and re.fullmatch(r"[CDG][A-Z0-9]+", channel) is None:
+        fail(f'--channel: "{channel[:40]}" is no channel\'s id, as C0123456789 (in its details).')
+    if user is not None and USER_ID.fullmatch(user) is None:
+        fail(f'--user: "{user[:40]}" is no person\'s id, as U0123456789 (in their profile).')
     query = AuditQuery(
         channel_id=channel, user_id=user, since=None if since is None else _since(since, utc_now())
     )

@@ -93,7 +93,9 @@ class EventButtons:
             return event_people.no_thread(superevent, superevent_id)
         if done.outcome is HandBackOutcome.NOT_MINE:
             return event_people.not_yours(superevent, done.acknowledgements)
-        return event_people.handed_back(superevent, done.acknowledgements, done.resumed)
+        return event_people.handed_back(
+            superevent, done.acknowledgements, done.resumed, is_paged=done.is_paged
+        )
 
     async def mute(self, asker: CommandContext, superevent_id: str) -> Message:
         """End the event's replies and edits in the channel."""

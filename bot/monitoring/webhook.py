@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
@@ -59,23 +60,32 @@ class Webhook:
             parts = urlsplit(self.url)
             base, _, topic = parts.path.rstrip("/").rpartition("/")
             url = urlunsplit(parts._replace(path=f"{base}/"))
-        body = payload.request_body(webhook_event, self.format, topic=topic, routing_key=self.key or "")
         headers = {}
         if self.key is not None and self.format is not WebhookFormat.PAGERDUTY:
             headers["Authorization"] = f"Bearer {self.key}"
-        try:
-            async with (
-                running_timeout(TIMEOUT_S),
-                session.post(
-                    url, json=body, headers=headers, allow_redirects=False, proxy=proxy_for(url)
-                ) as answer,
-            ):
-                if not 200 <= answer.status < 300:
-                    raise WebhookError(f"HTTP {answer.status}")
-        except aiohttp.ClientConnectorError as error:
-            raise WebhookError(f"can't connect: {error.os_error.strerror or type(error).__name__}") from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise WebhookError(f"no answer: {type(error).__name__}") from error
+        for body in payload.request_bodies(
+            webhook_event, self.format, topic=topic, routing_key=self.key or ""
+        ):
+            await _post(session, url, body, headers)
+
+
+async def _post(
+    session: aiohttp.ClientSession, url: str, body: dict[str, Any], headers: dict[str, str]
+) -> None:
+    """Send one request. Raises WebhookError."""
+    try:
+        async with (
+            running_timeout(TIMEOUT_S),
+            session.post(
+                url, json=body, headers=headers, allow_redirects=False, proxy=proxy_for(url)
+            ) as answer,
+        ):
+            if not 200 <= answer.status < 300:
+                raise WebhookError(f"HTTP {answer.status}")
+    except aiohttp.ClientConnectorError as error:
+        raise WebhookError(f"can't connect: {error.os_error.strerror or type(error).__name__}") from error
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise WebhookError(f"no answer: {type(error).__name__}") from error
 
 
 _ESCALATION_ACTIONS = {
@@ -121,9 +131,10 @@ class WebhookEventBuilder:
         superevent = None
         if report.superevent_id is not None:
             superevent = await self._notices.superevent(report.superevent_id)
-        return escalation.event_from_escalation(
+        event = escalation.event_from_escalation(
             report, superevent, _ESCALATION_ACTIONS[call.kind], call.created_at
         )
+        return event and replace(event, reopens=await self._escalations.reopens(call.id))
 
 
 class WebhookNotifier:

@@ -158,8 +158,12 @@ def decide_steps(steps: Sequence[WaitingStep], facts: EscalationFacts, now: date
         names = {WEBHOOK} if step.webhook else set(step.targets)
         if facts.wanted is not None and not names & facts.wanted:
             decisions.append(StepDecision(one, StepAction.CANCEL))
+        elif step.webhook and facts.can_call:
+            decisions.append(StepDecision(one, StepAction.CALL))
         elif step.webhook:
-            decisions.append(StepDecision(one, StepAction.CALL if facts.can_call else StepAction.REPORT))
+            # Said in the thread, so it waits until that stands.
+            if facts.can_mention:
+                decisions.append(StepDecision(one, StepAction.REPORT))
         elif facts.can_mention:
             is_new = bool(names - mentioned)
             decisions.append(StepDecision(one, StepAction.MENTION if is_new else StepAction.SKIP))

@@ -143,14 +143,17 @@ def plan_after_map_queries(
 ) -> list[Intent]:
     """Plan what `plan` deferred for `state.notice`, with the `probabilities` that its sky map gave.
 
-    Roots are opened, mentions planned and the operators' webhook called only where the sky map alone decided;
-    everything else was planned when the notice came.
+    Roots are opened, mentions planned, escalations ended and the operators' webhook called only where the sky
+    map alone decided; everything else was planned when the notice came.
     """
     superevent, subscriptions = state.superevent, state.subscriptions
     if superevent.is_retracted or now - state.notice.time_created > max_age:
         return []
     without_map = CriteriaEvaluator(superevent, DecidedGrades(superevent))
     evaluator = CriteriaEvaluator(superevent, DecidedGrades(superevent, probabilities))
+    # What the map couldn't be asked brings nobody, and ends nothing for which somebody was woken.
+    answers = {query: share for query, share in probabilities.items() if share is not None}
+    answered = CriteriaEvaluator(superevent, DecidedGrades(superevent, answers))
     matching: dict[ChannelRef, int] = {}
     for subscription in subscriptions:
         criteria = subscription.criteria
@@ -163,6 +166,7 @@ def plan_after_map_queries(
     alive = [thread for thread in state.threads if thread.root is not RootState.DEAD]
     for thread in alive:
         if thread.channel in deferred:
+            intents += plan_escalation_end(thread, superevent, answered, mentioning[thread.channel])
             intents += plan_mentions(thread, superevent, evaluator, before, mentioning[thread.channel])
     with_root = {thread.channel for thread in alive}
     opened = [channel for channel in matching if channel not in with_root]

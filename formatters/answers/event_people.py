@@ -47,13 +47,22 @@ def nothing_to_take(superevent: Superevent) -> Message:
     return _answer(superevent, "it was retracted, so there is nothing to take. Nothing was changed.")
 
 
-def handed_back(superevent: Superevent, others: Sequence[Acknowledgement], resumed: int) -> Message:
+def handed_back(
+    superevent: Superevent, others: Sequence[Acknowledgement], resumed: int, *, is_paged: bool = False
+) -> Message:
     """Return the answer to who gave the event back.
 
-    `resumed` is the number of escalations whose next step comes unless somebody takes the event.
+    `resumed` is the number of escalations whose next step comes unless somebody takes the event; with
+    `is_paged` the operators' webhook is called at once.
     """
     if others:
         return _answer(superevent, f"you no longer have it. {_have_had(superevent, others)}.")
+    if is_paged:
+        rest = " Whoever is next is called too." if resumed else ""
+        return _answer(
+            superevent,
+            f"you no longer have it, and nobody has. The operators' webhook is called at once.{rest}",
+        )
     if resumed:
         return _answer(
             superevent,

@@ -27,6 +27,8 @@ class ReportedStep:
     state: StepState
     due_at: datetime
     taken_at: datetime | None = None
+    is_posted: bool = False
+    """True if Slack has accepted the message about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,16 +113,16 @@ def _lines(
     at = quantities.utc(time) + (f" ({merger})" if merger else "")
     match action:
         case WebhookAction.TRIGGER:
-            first = quantities.utc(report.started_at)
-            yield f"At {at} nobody in {where} had pressed “I have it”; the first mention was at {first}."
-            mentioned = [
-                _plain_target(target)
-                for reported in report.steps
-                if reported.state is StepState.TAKEN and reported.step.after
-                for target in reported.step.targets
-            ]
-            if mentioned:
+            if report.mentioned_at is None:
+                began = quantities.utc(report.started_at)
+                first = f"Slack hasn't accepted the first mention, which was to come at {began}"
+            else:
+                first = f"the first mention was at {quantities.utc(report.mentioned_at)}"
+            yield f"At {at} nobody in {where} had pressed “I have it”; {first}."
+            if mentioned := _mentioned_since(report, is_posted=True):
                 yield f"Mentioned since then: {', '.join(mentioned)}."
+            if waiting := _mentioned_since(report, is_posted=False):
+                yield f"Slack hasn't accepted the message to: {', '.join(waiting)}."
         case WebhookAction.ACKNOWLEDGE:
             people = ", ".join(plain_text(taken.user_id) for taken in report.acknowledgements)
             yield f"Slack user {people} in {where} has it since {at}."
@@ -134,6 +134,16 @@ def _lines(
             elif reason is None:
                 reason = "A day has passed since it began."
             yield f"{reason} ({where}, {at})"
+
+
+def _mentioned_since(report: EscalationReport, *, is_posted: bool) -> list[str]:
+    """Return whom the steps after the first mention name, as far as Slack has accepted their messages."""
+    return [
+        _plain_target(target)
+        for reported in report.steps
+        if reported.state is StepState.TAKEN and reported.step.after and reported.is_posted is is_posted
+        for target in reported.step.targets
+    ]
 
 
 def _plain_target(target: str) -> str:

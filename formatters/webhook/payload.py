@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -68,6 +68,8 @@ class WebhookEvent:
     """Time of the notice, of the incident's start or end, or of what happened to the escalation."""
     links: tuple[WebhookLink, ...] = ()
     """Where to look, the most useful first."""
+    reopens: bool = False
+    """True for a trigger after somebody acknowledged the same key and handed it back."""
 
     @property
     def url(self) -> str | None:
@@ -111,6 +113,19 @@ def gracedb_links(superevent: Superevent) -> tuple[WebhookLink, ...]:
 
 def _begin_or_end(is_resolved: bool) -> WebhookAction:
     return WebhookAction.RESOLVE if is_resolved else WebhookAction.TRIGGER
+
+
+def request_bodies(
+    alarm: WebhookEvent, form: WebhookFormat, *, topic: str = "", routing_key: str = ""
+) -> list[dict[str, Any]]:
+    """Return the JSON objects to send, one after the other; arguments as in `request_body`.
+
+    What is acknowledged in PagerDuty pages nobody, even if it is triggered again, until it is resolved.
+    """
+    events = [alarm]
+    if alarm.reopens and form is WebhookFormat.PAGERDUTY:
+        events.insert(0, replace(alarm, action=WebhookAction.RESOLVE))
+    return [request_body(event, form, topic=topic, routing_key=routing_key) for event in events]
 
 
 def request_body(

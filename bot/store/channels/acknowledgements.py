@@ -14,7 +14,7 @@ from bot.store import schema
 from bot.store.channels.event_actions import record_action
 from bot.store.database import Database
 from bot.store.outbox.edit_writer import mark_threads_stale
-from bot.store.outbox.escalation_writer import end_escalations, resume_escalations
+from bot.store.outbox.escalation_writer import Resumed, end_escalations, resume_escalations
 from bot.store.outbox.models import Priority
 from formatters.models.escalation import Acknowledgement, EscalationEnd
 from formatters.models.event_action import EventAction, EventActionKind
@@ -70,6 +70,8 @@ class HandBackResult:
     """Who has it now, the first one first."""
     resumed: int = 0
     """Escalations that go on: the next step comes unless somebody presses "I have it"."""
+    is_paged: bool = False
+    """True if the operators' webhook, which was called before, is called again."""
 
 
 class AcknowledgementRepository:
@@ -123,7 +125,7 @@ class AcknowledgementRepository:
             left = await _acknowledgements(connection, thread)
             if not gone:
                 return HandBackResult(outcome=HandBackOutcome.NOT_MINE, acknowledgements=left)
-            resumed = 0
+            resumed = Resumed()
             if not left and not await _is_retracted(connection, superevent_id):
                 resumed = await resume_escalations(connection, _e.c.thread_id == thread, now)
             await _record(
@@ -131,7 +133,12 @@ class AcknowledgementRepository:
             )
             channels = {thread: (team_id, channel_id)}
             await mark_threads_stale(connection, channels, now, priority=Priority.ANSWER, even_muted=True)
-        return HandBackResult(outcome=HandBackOutcome.HANDED_BACK, acknowledgements=left, resumed=resumed)
+        return HandBackResult(
+            outcome=HandBackOutcome.HANDED_BACK,
+            acknowledgements=left,
+            resumed=resumed.escalations,
+            is_paged=resumed.is_paged,
+        )
 
 
 async def _thread(

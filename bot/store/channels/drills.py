@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import ChannelRef
@@ -110,8 +110,8 @@ class DrillRepository:
         return DrillResult(outcome=DrillOutcome.TAKEN if ended else DrillOutcome.OVER, drill=drill)
 
     async def end_finished(self, now: datetime) -> int:
-        """End the drills in this process's workspaces that nobody has taken in time; return how many."""
-        mine = self._is_mine(_e.c.team_id)
+        """End the drills that nobody has taken in time, in workspaces as those of steps; return how many."""
+        mine = self._leases.serves_or_nobody_does(_e.c.team_id)
         async with self._database.read_transaction() as connection:
             if not await load_finished_drills(connection, mine, now):
                 return 0
@@ -131,9 +131,6 @@ class DrillRepository:
         async with self._database.read_transaction() as connection:
             drill_id = (await connection.execute(query)).scalar_one_or_none()
             return None if drill_id is None else await _load(connection, drill_id)
-
-    def _is_mine(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
-        return true() if self._database.is_sqlite else team_id.in_(self._leases.owned_workspaces())
 
 
 async def _running(connection: AsyncConnection, channel: ChannelRef) -> DrillReport | None:

@@ -12,13 +12,14 @@ from bot.routing.intents import CallKind
 from bot.store import schema
 from bot.store.channels.subscription_rows import parse_rows
 from bot.store.database import Database
-from bot.store.outbox.models import DeliveryState
+from bot.store.outbox.models import DeliveryKind, DeliveryState
 from bot.store.outbox.webhook_writer import CANCELLED_REASON
 from formatters.models.escalation import WEBHOOK, Acknowledgement, EscalationEnd, EscalationStep, Posted
 from formatters.models.escalation_report import EscalationReport, ReportedStep, StepState
 
 _a = schema.acknowledgements
 _c = schema.webhook_calls
+_d = schema.deliveries
 _e = schema.escalations
 _s = schema.escalation_steps
 _t = schema.threads
@@ -100,6 +101,32 @@ class EscalationReports:
         closed = {row.escalation_id for row in others if row.kind == CallKind.ESCALATION_ENDED.value}
         return not opened <= closed
 
+    async def reopens(self, call_id: int) -> bool:
+        """Return True if a call that nobody has it follows one, perhaps heard, that somebody has.
+
+        The operators' service then shows an incident that is acknowledged, which pages nobody.
+        """
+        async with self._database.read_transaction() as connection:
+            call = (
+                await connection.execute(
+                    select(_c.c.created_at, _e.c.thread_id)
+                    .join(_e, _e.c.id == _c.c.escalation_id)
+                    .where(_c.c.id == call_id, _c.c.kind == CallKind.ESCALATED.value)
+                )
+            ).first()
+            if call is None or call.thread_id is None:
+                return False
+            others = (
+                await connection.execute(
+                    select(_c.c.kind, _c.c.created_at)
+                    .join(_e, _e.c.id == _c.c.escalation_id)
+                    .where(_e.c.thread_id == call.thread_id, _c.c.id != call_id, _c.c.attempts > 0)
+                    .where(_c.c.created_at <= call.created_at)
+                    .order_by(_c.c.created_at, _c.c.id)
+                )
+            ).all()
+        return bool(others) and others[-1].kind == CallKind.ESCALATION_ACKNOWLEDGED.value
+
 
 async def load_call_fate(connection: AsyncConnection, escalation_id: int) -> Posted | None:
     """Return what became of the call that nobody has it; None if it wasn't planned."""
@@ -127,13 +154,22 @@ async def load_report(connection: AsyncConnection, escalation_id: int) -> Escala
     steps = await connection.execute(
         select(_s).where(_s.c.escalation_id == escalation_id).order_by(_s.c.position)
     )
+    rows = steps.all()
+    kind = (DeliveryKind.DRILL if row.thread_id is None else DeliveryKind.ESCALATION).value
+    sent = select(_d.c.subject_id).where(
+        _d.c.team_id == row.team_id,
+        _d.c.channel_id == row.channel_id,
+        _d.c.slot.in_([f"{kind}:step:{step.id}" for step in rows]),
+        _d.c.state == DeliveryState.SENT.value,
+    )
+    posted = set((await connection.execute(sent)).scalars())
     return EscalationReport(
         id=row.id,
         team_id=row.team_id,
         channel_id=row.channel_id,
         started_at=row.started_at,
         mentioned_at=row.mentioned_at,
-        steps=tuple(_reported_step(step) for step in steps.all()),
+        steps=tuple(_reported_step(step, is_posted=step.id in posted) for step in rows),
         acknowledgements=await _acknowledgements(connection, row),
         # What only a newer gwevent knows as a reason is a condition that is over.
         end=None if row.end_reason is None else _end(row.end_reason),
@@ -154,7 +190,7 @@ def _end(stored: str) -> EscalationEnd:
         return EscalationEnd.CONDITION
 
 
-def _reported_step(row: Row[tuple[object, ...]]) -> ReportedStep:
+def _reported_step(row: Row[tuple[object, ...]], *, is_posted: bool) -> ReportedStep:
     known = {state.value: state for state in StepState}
     return ReportedStep(
         id=row.id,
@@ -164,6 +200,7 @@ def _reported_step(row: Row[tuple[object, ...]]) -> ReportedStep:
         state=known.get(row.state, StepState.CANCELLED),
         due_at=row.due_at,
         taken_at=row.taken_at,
+        is_posted=is_posted,
     )
 
 

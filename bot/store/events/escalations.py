@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, insert, select, true, update
+from sqlalchemy import ColumnElement, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.criteria.decided_grades import DecidedGrades
@@ -83,7 +83,11 @@ class _Pending:
 
 
 class EscalationRepository:
-    """Takes due steps in the workspaces that this process serves. All methods raise StoreUnavailable."""
+    """Takes due steps in the workspaces that this process serves, and in those that no process serves.
+
+    While Slack is down a process that was started since serves none, but the operators' webhook is to page.
+    All methods raise StoreUnavailable.
+    """
 
     def __init__(self, database: Database, leases: WorkerLeases) -> None:
         self._database = database
@@ -108,7 +112,11 @@ class EscalationRepository:
 
     async def close_old(self, now: datetime) -> int:
         """Close the escalations that began a day ago, whatever became of them; return how many."""
-        old = self._is_mine(_e.c.team_id) & _e.c.closed_at.is_(None) & (_e.c.started_at <= now - CLOSED_AFTER)
+        old = (
+            self._leases.serves_or_nobody_does(_e.c.team_id)
+            & _e.c.closed_at.is_(None)
+            & (_e.c.started_at <= now - CLOSED_AFTER)
+        )
         async with self._database.read_transaction() as connection:
             ids = (await connection.execute(select(_e.c.id).where(old).limit(BATCH))).scalars().all()
         if not ids:
@@ -156,10 +164,6 @@ class EscalationRepository:
             call=call,
         )
 
-    def _is_mine(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
-        """Return a condition for the workspaces whose leases this process holds."""
-        return true() if self._database.is_sqlite else team_id.in_(self._leases.owned_workspaces())
-
     async def _load_pending(
         self,
         connection: AsyncConnection,
@@ -168,9 +172,15 @@ class EscalationRepository:
         which: ColumnElement[bool] | None = None,
     ) -> list[_Pending]:
         """Return the escalations with steps about which something is to be decided now."""
-        waiting = (_s.c.state == WAITING) & self._is_mine(_s.c.team_id)
+        waiting = (_s.c.state == WAITING) & self._leases.serves_or_nobody_does(_s.c.team_id)
         query = select(_e, _s.c.id.label("step_id"), _s.c.after_s, _s.c.targets, _s.c.webhook, _s.c.due_at)
+        query = query.add_columns(
+            _t.c.superevent_id,
+            _t.c.root_ts,
+            exists().where(_a.c.thread_id == _e.c.thread_id).label("is_acknowledged"),
+        )
         query = query.join(_s, _s.c.escalation_id == _e.c.id).where(waiting)
+        query = query.join(_t, _t.c.id == _e.c.thread_id, isouter=True)
         if which is not None:
             query = query.where(which)
         found: dict[int, tuple[Any, list[WaitingStep]]] = {}
@@ -211,30 +221,37 @@ async def _decide(
     if row.thread_id is None:
         drill = EscalationFacts(wanted=None, can_mention=True, can_call=can_call(row.team_id))
         return _Pending(row, decide_steps(steps, drill, now), None, is_acknowledged=False, has_root=True)
-    thread = (await connection.execute(select(_t).where(_t.c.id == row.thread_id))).first()
+    is_acknowledged, has_root = bool(row.is_acknowledged), row.root_ts is not None
+    can_mention = has_root and (
+        row.mentioned_at is not None or not await _is_mention_under_way(connection, row.mention_id)
+    )
+    if row.superevent_id and not can_mention and not any(_needs_no_slack(one, now) for one in steps):
+        # Asked each second while Slack is down, in hundreds of channels: the rest would cost a core.
+        return _Pending(row, [], None, is_acknowledged=is_acknowledged, has_root=has_root)
     superevent = None
-    if thread is not None:
-        if thread.superevent_id not in superevents:
-            superevents[thread.superevent_id] = await _load_superevent(connection, thread.superevent_id)
-        superevent = superevents[thread.superevent_id]
+    if row.superevent_id is not None:
+        if row.superevent_id not in superevents:
+            superevents[row.superevent_id] = await _load_superevent(connection, row.superevent_id)
+        superevent = superevents[row.superevent_id]
     wanted: frozenset[str] = frozenset()
     if superevent is not None:
         here = await load_active_subscriptions(connection, (row.team_id, row.channel_id))
         evaluator = CriteriaEvaluator(superevent, DecidedGrades(superevent))
         wanted = wanted_targets([s.criteria for s in here], evaluator)
-    has_root = thread is not None and thread.root_ts is not None
-    under_way = row.mentioned_at is None and await _is_mention_under_way(connection, row.mention_id)
-    facts = EscalationFacts(
-        wanted=wanted, can_mention=has_root and not under_way, can_call=can_call(row.team_id)
-    )
-    has_it = select(_a.c.user_id).where(_a.c.thread_id == row.thread_id).limit(1)
+    facts = EscalationFacts(wanted=wanted, can_mention=can_mention, can_call=can_call(row.team_id))
     return _Pending(
         row,
         decide_steps(steps, facts, now),
         superevent,
-        is_acknowledged=(await connection.execute(has_it)).first() is not None,
+        is_acknowledged=is_acknowledged,
         has_root=has_root,
     )
+
+
+def _needs_no_slack(waiting: WaitingStep, now: datetime) -> bool:
+    """Return whether something can be decided about a step before its root and first mention stand."""
+    is_due = waiting.due_at <= now and waiting.step.webhook
+    return is_due or waiting.due_at > now + waiting.step.after
 
 
 async def _is_mention_under_way(connection: AsyncConnection, mention_id: int | None) -> bool:

@@ -13,7 +13,7 @@ from bot.store.outbox.due_time import due_conditions, due_parameters
 from bot.store.outbox.leases import WorkerLeases
 
 _d, _p, _u, _l = schema.deliveries, schema.images, schema.deferred_notices, schema.leases
-_s = schema.escalation_steps
+_s, _w = schema.escalation_steps, schema.workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,9 @@ def _due_query(*, shared: bool) -> Select[bool, bool, bool, bool]:
         own = select(_l.c.name).where(_l.c.worker_id == bindparam("worker_id"))
         looks = [look.where(_d.c.team_id.in_(own)) for look in looks]
         pictures = pictures.where(_p.c.team_id.in_(own))
-        steps = steps.where(_s.c.team_id.in_(own))
+        # Those of workspaces that no process serves too; a heartbeat deletes workers that are gone.
+        served = select(_l.c.name).join(_w, _w.c.id == _l.c.worker_id)
+        steps = steps.where(_s.c.team_id.in_(own) | _s.c.team_id.not_in(served))
     deliveries = or_(*looks)
     maps = exists().select_from(_u)
     return select(

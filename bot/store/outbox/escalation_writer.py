@@ -153,18 +153,33 @@ async def end_escalations(
     return ids
 
 
-async def resume_escalations(connection: AsyncConnection, which: ColumnElement[bool], now: datetime) -> int:
-    """Resume acknowledged escalations, since nobody has the event any more; return how many have steps left.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """Who is called since nobody has an event any more."""
 
-    The first step that is left comes after the time that lay between it and the last one that was taken.
+    escalations: int = 0
+    """Escalations that have steps left."""
+    is_paged: bool = False
+    """True if the operators' webhook is called at once."""
+
+
+async def resume_escalations(
+    connection: AsyncConnection, which: ColumnElement[bool], now: datetime
+) -> Resumed:
+    """Resume acknowledged escalations, since nobody has the event any more.
+
+    Each step that is left comes after the time that lay between it and the last one before it that was taken.
+    The webhook may have been called before earlier steps, while Slack was down: these are left all the same.
     """
     acknowledged = which & _e.c.closed_at.is_(None) & (_e.c.end_reason == EscalationEnd.ACKNOWLEDGED.value)
-    resumed = 0
+    resumed, is_paged = 0, False
     for escalation_id in (await connection.execute(select(_e.c.id).where(acknowledged))).scalars().all():
         steps = (await connection.execute(select(_s).where(_s.c.escalation_id == escalation_id))).all()
-        last = max((row.after_s for row in steps if row.state == TAKEN), default=0)
-        left = [row for row in steps if row.state == CANCELLED and row.after_s > last]
+        taken = [row for row in steps if row.state == TAKEN]
+        told = max((row.after_s for row in taken if not row.webhook), default=0)
+        left = [row for row in steps if row.state == CANCELLED and row.after_s >= told]
         for row in left:
+            last = max((one.after_s for one in taken if one.after_s <= row.after_s), default=0)
             due = now + timedelta(seconds=row.after_s - last)
             again = update(_s).where(_s.c.id == row.id)
             await connection.execute(again.values(state=WAITING, due_at=due))
@@ -172,9 +187,10 @@ async def resume_escalations(connection: AsyncConnection, which: ColumnElement[b
         if not left:
             end = {"end_reason": EscalationEnd.COMPLETE.value, "ended_at": now}
         await connection.execute(update(_e).where(_e.c.id == escalation_id).values(end))
-        await call_for_escalations(connection, [escalation_id], EscalationChange.HANDED_BACK, now)
+        back = EscalationChange.HANDED_BACK
+        is_paged |= await call_for_escalations(connection, [escalation_id], back, now)
         resumed += bool(left)
-    return resumed
+    return Resumed(escalations=resumed, is_paged=is_paged)
 
 
 async def merge_escalations(connection: AsyncConnection, kept: int, lost: int, now: datetime) -> None:

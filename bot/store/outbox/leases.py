@@ -68,7 +68,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, DateTime, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, DateTime, Select, delete, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -299,6 +299,17 @@ class WorkerLeases:
     def owned_workspaces(self) -> Select[tuple[str]]:
         """Return a query for the names of the leases that this worker holds according to the database."""
         return select(_l.c.name).where(_l.c.worker_id == self.worker_id)
+
+    def serves_or_nobody_does(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
+        """Return the condition that this worker serves a workspace, or that no worker does.
+
+        It is for work that needs no Slack and mustn't wait for it: a process that is started while Slack is
+        down doesn't know its workspaces. Several may do such work at once, each in an exclusive transaction.
+        """
+        if self._database.is_sqlite:
+            return true()
+        served = select(_l.c.name).where(_l.c.worker_id.in_(self._live_workers()))
+        return team_id.in_(self.owned_workspaces()) | team_id.not_in(served)
 
 
 def _new_worker_id() -> str:

@@ -27,7 +27,7 @@ from bot.routing.intents import (
 )
 from bot.routing.state import RootState, Thread
 from bot.store import schema
-from bot.store.outbox.edit_writer import enqueue_edits
+from bot.store.outbox.edit_writer import enqueue_edits, mark_threads_stale
 from bot.store.outbox.escalation_writer import (
     end_escalations,
     load_open_targets,
@@ -164,9 +164,7 @@ async def write_plan(
             "created_at": now,
         }
         await connection.execute(insert(schema.deferred_notices).values(row))
-    for ended in (i for i in intents if isinstance(i, EndEscalation)):
-        mine = _e.c.thread_id == ended.thread_id
-        await end_escalations(connection, mine, ended.reason, now, kept=ended.kept)
+    await _end_escalations(connection, intents, now)
     event = await event_rank(connection, superevent_id)
     roots = [i for i in intents if isinstance(i, OpenRoot)]
     await _open_roots(connection, roots, superevent_id, event, notice_id, now)
@@ -230,10 +228,15 @@ async def write_deferred_plan(
     Writing the same plan twice adds each mention and each image only once.
     """
     superevent_id = superevent.superevent_id
+    ended = await _end_escalations(connection, intents, now)
     event = await event_rank(connection, superevent_id)
     roots = [i for i in intents if isinstance(i, OpenRoot)]
     await _open_roots(connection, roots, superevent_id, event, notice_id, now)
     channels = await _channels_by_thread(connection, superevent_id)
+    # The edit of the notice may have been sent before nobody was awaited any more.
+    shown = select(_t.c.id).where(_t.c.id.in_(ended), _t.c.root_ts.is_not(None))
+    stale = {id_: channels[id_] for id_ in (await connection.execute(shown)).scalars()}
+    await mark_threads_stale(connection, stale, now)
     made = set(
         (await connection.execute(select(_m.c.thread_id).where(_m.c.notice_id == notice_id))).scalars()
     )
@@ -245,6 +248,17 @@ async def write_deferred_plan(
         teams = {root.team_id for root in roots} - set((await connection.execute(drawn)).scalars())
         if teams:
             await _enqueue_images(connection, teams, superevent_id, notice_id, now)
+
+
+async def _end_escalations(
+    connection: AsyncConnection, intents: Sequence[Intent], now: datetime
+) -> list[int]:
+    """End the escalations that the plan ends; return their threads."""
+    planned = [i for i in intents if isinstance(i, EndEscalation)]
+    for ended in planned:
+        mine = _e.c.thread_id == ended.thread_id
+        await end_escalations(connection, mine, ended.reason, now, kept=ended.kept)
+    return [ended.thread_id for ended in planned]
 
 
 async def dead_letter_orphans(connection: AsyncConnection, channel: ChannelRef, reason: str) -> int:

@@ -67,6 +67,15 @@ async def act(factory: Factory) -> None:
     await factory.sites.add(TEAM, "C2", [site], ChangeAuthor("U8", later(5)))
 
 
+@pytest.mark.parametrize(
+    ("option", "typed"),
+    [("--user", "bob"), ("--user", "u7"), ("--user", "C0A"), ("--channel", "#gw"), ("--channel", "U7")],
+)
+def test_the_audit_takes_no_name_for_an_id(run: Callable[..., Result], option: str, typed: str) -> None:
+    result = run("audit", option, typed)
+    assert result.exit_code != 0 and f'"{typed}" is no ' in result.stderr and not result.stdout
+
+
 def test_the_audit_lists_who_did_what_the_newest_first(run: Callable[..., Result]) -> None:
     result = run("audit")
     assert result.exit_code == 0, result.output

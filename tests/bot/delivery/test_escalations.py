@@ -14,10 +14,11 @@ from bot.filters import parse_criteria
 from bot.local_slack.web_api.dispatcher import RecordedCall
 from bot.store.channels.acknowledgements import AcknowledgeOutcome, HandBackOutcome
 from bot.store.channels.change_log import ChangeAuthor
+from formatters.answers import event_people
 from formatters.models.notice import Notice
 from tests.bot.routing.test_mentions import BBH, BURST
 from tests.support.delivery_harness import DeliveryHarness
-from tests.support.factories import NOW, decoded_notice
+from tests.support.factories import NOW, decoded_notice, record_notices
 
 WORDS = "CBC notify <!subteam^S1> if NS escalate 5min <@U2> 10min <@U3> 15min webhook"
 FIRST = decoded_notice()
@@ -159,6 +160,67 @@ async def test_a_step_that_nobody_heard_comes_after_it_was_handed_back(harness: 
     assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>"]
 
 
+async def test_who_wasnt_told_while_slack_was_down_is_told_after_it_was_handed_back(
+    harness: DeliveryHarness,
+) -> None:
+    (channel,) = await harness.create_subscribed_channels(words=WORDS)
+    async with harness.claims_paused:
+        await record_notices(harness.factory, FIRST, now=harness.clock())
+        harness.clock.advance(minutes=16)
+        await escalation_worker(harness).take_due()
+        assert await calls(harness) == [("escalated", "pending")], "the webhook's step came first"
+    await harness.wait_until_delivered()
+    await acknowledge(harness, channel)
+    done = await harness.factory.acknowledgements.hand_back(
+        harness.local_slack.team_id, channel, EVENT, "U9", harness.clock()
+    )
+    assert done.resumed == 1
+    await take(harness, minutes=5)
+    await take(harness, minutes=5)
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>", "<@U3>"]
+
+
+async def test_steps_of_one_moment_of_which_one_wasnt_heard_are_both_heard(harness: DeliveryHarness) -> None:
+    channel = await begin(harness, words="CBC notify <@U1> escalate 5min <@U2>")
+    async with harness.factory.database.exclusive_transaction() as connection:
+        other = "SELECT escalation_id, team_id, 1, after_s, '<@U3>', webhook, due_at, 'cancelled'"
+        columns = "escalation_id, team_id, position, after_s, targets, webhook, due_at, state"
+        await connection.execute(
+            text(f"INSERT INTO escalation_steps ({columns}) {other} FROM escalation_steps")
+        )
+    words = parse_criteria("CBC notify <@U1> escalate 5min <@U2> <@U3>")
+    by = ChangeAuthor("U9", harness.clock())
+    await harness.factory.subscriptions.edit(harness.local_slack.team_id, channel, 1, words, by)
+    await take(harness, minutes=5)
+    await acknowledge(harness, channel)
+    await harness.factory.acknowledgements.hand_back(
+        harness.local_slack.team_id, channel, EVENT, "U9", harness.clock()
+    )
+    await take(harness, seconds=1)
+    assert mentioned(harness, channel) == ["<@U1>", "<@U2>", "<@U3>"]
+
+
+async def test_who_hands_it_back_after_the_last_step_is_told_that_the_webhook_is_called(
+    harness: DeliveryHarness,
+) -> None:
+    channel = await begin(harness)
+    await take(harness, minutes=15)
+    async with harness.factory.database.exclusive_transaction() as connection:
+        await connection.execute(text("UPDATE webhook_calls SET state = 'sent', attempts = 1"))
+    await acknowledge(harness, channel)
+    async with harness.factory.database.exclusive_transaction() as connection:
+        await connection.execute(text("UPDATE webhook_calls SET state = 'sent', attempts = 1"))
+    done = await harness.factory.acknowledgements.hand_back(
+        harness.local_slack.team_id, channel, EVENT, "U9", harness.clock()
+    )
+    assert (done.resumed, done.is_paged) == (0, True)
+    assert ("escalated", "pending") in await calls(harness)
+    superevent = await harness.factory.notices.superevent(EVENT)
+    assert superevent is not None
+    said = event_people.handed_back(superevent, (), done.resumed, is_paged=done.is_paged).text
+    assert "The operators' webhook is called at once." in said and "Nobody is called" not in said
+
+
 @pytest.mark.parametrize("steps", [0, 1, 2, 3])
 async def test_a_retraction_ends_it_at_every_step_and_reaches_who_was_woken(
     harness: DeliveryHarness, steps: int
@@ -219,8 +281,6 @@ async def test_steps_count_from_when_slack_accepted_the_first_mention(harness: D
     (channel,) = await harness.create_subscribed_channels(words=WORDS)
     async with harness.claims_paused:
         await harness.factory.subscriptions.count()
-        from tests.support.factories import record_notices
-
         await record_notices(harness.factory, FIRST, now=harness.clock())
         harness.clock.advance(minutes=20)
         await escalation_worker(harness).take_due()
@@ -311,6 +371,28 @@ async def test_after_a_day_it_is_closed_and_the_operators_are_told(harness: Deli
     assert await calls(harness) == [("escalated", "sent"), ("escalation_end", "pending")]
     (row,) = await table(harness, "SELECT end_reason, closed_at FROM escalations")
     assert row.end_reason == "complete" and row.closed_at is not None
+
+
+async def test_a_clock_far_ahead_that_nobody_trusts_closes_nothing(harness: DeliveryHarness) -> None:
+    channel = await begin(harness)
+    factory = harness.factory
+    harness.advance(days=3)
+    worker = EscalationWorker(
+        factory.escalations,
+        factory.drills,
+        harness.clock,
+        harness.wakeups,
+        is_clock_trusted=lambda: False,
+    )
+    await worker.take_due()
+    harness.wake()
+    await harness.wait_until_delivered()
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>", "<@U3>"], (
+        "too early is better than never"
+    )
+    await take(harness)
+    (row,) = await table(harness, "SELECT closed_at FROM escalations")
+    assert row.closed_at is not None
 
 
 async def test_a_retracted_event_that_comes_back_is_to_be_taken_anew(harness: DeliveryHarness) -> None:

@@ -59,6 +59,17 @@ class Asking(SkyMapQueries):
         return {"Palomar": 0.6, "Paranal": 0.01}.get(site)
 
 
+class Shares(Asking):
+    """Answers with shares that a test changes."""
+
+    def __init__(self, factory: Factory) -> None:
+        super().__init__(factory)
+        self.of: dict[str, float] = {"Palomar": 0.6}
+
+    def _visible_share(self, site: str, skymap: SkyMap, when: datetime) -> float | None:
+        return self.of.get(site)
+
+
 class Failing(Asking):
     """Meets a store in trouble the first time."""
 
@@ -210,6 +221,39 @@ async def test_mentions_that_hang_on_the_map_come_together_once_it_was_asked(fac
     await store(factory, second)
     await decisions(factory).process_pending()
     assert await rows(factory, mentions) == told, "a further notice mentions nobody again"
+
+
+async def test_steps_end_where_the_newer_map_no_longer_fulfils_their_condition(factory: Factory) -> None:
+    await subscribe(factory, "CBC notify <@U1> if visible from Palomar escalate 5min <@U2>", "C1", "C2")
+    await subscribe(factory, "CBC notify <@U3> if visible from Paranal escalate 9min <@U2>", "C2")
+    await subscribe(factory, "CBC notify <@U1> if visible from Broken escalate 5min <@U4>", "C2")
+    first, second = [to_avro(record) for record in bns(NOW)[:2]]
+    shares = Shares(factory)
+    await store(factory, first)
+    await decisions(factory, shares).process_pending()
+    steps = (
+        "SELECT channel_id, targets, state FROM escalations JOIN escalation_steps"
+        " ON escalation_id = escalations.id ORDER BY channel_id, position"
+    )
+    waiting = [("C1", "<@U2>", "waiting"), ("C2", "<@U2>", "waiting")]
+    assert await rows(factory, steps) == waiting
+    shares.of = {"Palomar": 0.0, "Paranal": 0.0}
+    await store(factory, second)
+    assert await rows(factory, steps) == waiting, "the map isn't asked yet"
+    await decisions(factory, shares).process_pending()
+    assert [row[-1] for row in await rows(factory, steps)] == ["cancelled", "cancelled"]
+
+
+async def test_steps_go_on_where_the_newer_map_cant_be_asked(factory: Factory) -> None:
+    await subscribe(factory, "CBC notify <@U1> if visible from Palomar escalate 5min <@U2>", "C1")
+    first, second = [to_avro(record) for record in bns(NOW)[:2]]
+    shares = Shares(factory)
+    await store(factory, first)
+    await decisions(factory, shares).process_pending()
+    shares.of = {}
+    await store(factory, second)
+    await decisions(factory, shares).process_pending()
+    assert await rows(factory, "SELECT state FROM escalation_steps") == [("waiting",)]
 
 
 async def test_a_store_in_trouble_loses_nothing(factory: Factory) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from bot.app.factory import Factory
 from bot.monitoring import webhook as webhook_module
@@ -50,6 +50,8 @@ class Night:
             if what is EscalationChange.ACKNOWLEDGED:
                 row = {"thread_id": self.thread, "user_id": "U0HASIT", "since": self.clock()}
                 await connection.execute(insert(_a).values(row))
+            elif what is EscalationChange.HANDED_BACK:
+                await connection.execute(delete(_a))
             elif what is EscalationChange.ENDED:
                 over = {"end_reason": EscalationEnd.RETRACTED.value, "ended_at": self.clock()}
                 await connection.execute(update(_e).values(over))
@@ -73,6 +75,30 @@ async def test_an_escalation_is_opened_acknowledged_and_closed_by_one_key(
     assert {body["dedup_key"] for body in bodies} == {f"gwevent:escalation:{REAL}:{night.thread}"}
     heads = [body["payload"]["summary"].partition(":")[0] for body in bodies]
     assert heads == ["Nobody has it", "Somebody has it", "Over"]
+
+
+@pytest.mark.parametrize("form", [WebhookFormat.PAGERDUTY, WebhookFormat.JSON])
+async def test_what_is_handed_back_pages_again(
+    factory: Factory, clock: Clock, pager: Pager, form: WebhookFormat
+) -> None:
+    """PagerDuty's acknowledged incident pages nobody, even if it is triggered again."""
+    night = Night(factory, clock)
+    await night.begin()
+    due, taken, back = (
+        EscalationChange.DUE,
+        EscalationChange.ACKNOWLEDGED,
+        EscalationChange.HANDED_BACK,
+    )
+    async with calling(factory, clock, Webhook(f"{pager.url}/v2/enqueue", form, "key")):
+        for what in (due, taken, back, taken, back):
+            heard = len(pager.calls)
+            await night.change(what)
+            await until(lambda heard=heard: len(pager.calls) > heard)  # type: ignore[misc]
+            await until_settled(factory)
+    key = "event_action" if form is WebhookFormat.PAGERDUTY else "action"
+    again = ["resolve", "trigger"] if form is WebhookFormat.PAGERDUTY else ["trigger"]
+    actions = [body[key] for body in pager.heard()]
+    assert actions == ["trigger", "acknowledge", *again, "acknowledge", *again]
 
 
 async def test_an_acknowledgement_that_overtakes_its_trigger_ends_it(

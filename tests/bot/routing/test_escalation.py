@@ -124,6 +124,7 @@ def test_each_step_has_its_own_fate() -> None:
     assert actions(steps, facts(), 60) == everything
     assert actions(steps, facts(can_mention=False), 60) == [(2, StepAction.CALL)], "Slack is down"
     assert actions(steps, facts(can_call=False), 60)[-1] == (2, StepAction.REPORT)
+    assert actions(steps, facts(can_mention=False, can_call=False), 60) == [], "nowhere to say it yet"
     assert actions(steps, facts(frozenset({"<@U3>"})), 60) == [
         (0, StepAction.CANCEL),
         (1, StepAction.MENTION),

@@ -120,6 +120,7 @@ def report(**changes: Any) -> EscalationReport:
             state=StepState.TAKEN,
             due_at=start + step.after,
             taken_at=start + step.after,
+            is_posted=True,
         )
         for number, step in enumerate((second, last))
     )
@@ -176,6 +177,21 @@ def test_any_text_is_taken_by_both_services(title: str, text: str, action: Webho
             links=(WebhookLink("GraceDB", "https://gracedb.ligo.org/superevents/S241126dm/"),),
         )
     )
+
+
+def test_a_page_says_whom_slack_has_not_told(stories: dict[str, list[Notice]]) -> None:
+    bns = Superevent.from_notices(stories["bns"][:1])
+    unsaid = tuple(replace(step, is_posted=False) for step in report().steps)
+    trigger = event_from_escalation(
+        of_event(steps=unsaid, mentioned_at=None), bns, WebhookAction.TRIGGER, NOW
+    )
+    assert trigger is not None
+    assert "Slack hasn't accepted the first mention, which was to come at 2026-11-28 03:03" in trigger.text
+    assert "Slack hasn't accepted the message to: user group S0SECOND." in trigger.text
+    assert "Mentioned since then" not in trigger.text
+    late = of_event(mentioned_at=NOW - timedelta(minutes=2))
+    said = event_from_escalation(late, bns, WebhookAction.TRIGGER, NOW)
+    assert said is not None and "the first mention was at 2026-11-28 03:11:00 UTC" in said.text
 
 
 def test_an_escalation_has_one_key_from_trigger_to_resolve(stories: dict[str, list[Notice]]) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import event, insert, select, text, update
 
 from bot.app.factory import Factory
 from bot.store import schema
 from bot.store.channels.acknowledgements import AcknowledgeOutcome, HandBackOutcome
+from bot.store.outbox.leases import LEASE_DURATION
 from bot.store.outbox.models import Delivered
 from bot.store.rollback import prepare_rollback
 from formatters.models.event_people import NOBODY
@@ -31,16 +32,16 @@ async def rows(factory: Factory, table: Any) -> list[Any]:
         return list((await connection.execute(select(table).order_by(table.c.id))).all())
 
 
-async def post_all(factory: Factory) -> None:
+async def post_all(factory: Factory, now: datetime = NOW) -> None:
     """Post what is due, as a worker would."""
     await factory.leases.heartbeat({TEAM})
     for number in range(9):
-        claimed = await factory.outbox.claim(NOW, 100)
+        claimed = await factory.outbox.claim(now, 100)
         outcomes = [
             (d, Delivered(ts=f"{number}.{d.id}", revision=d.follow_up_target or d.target_revision))
             for d in claimed
         ]
-        await factory.outbox.record_outcomes(outcomes, NOW)
+        await factory.outbox.record_outcomes(outcomes, now)
 
 
 async def begin(factory: Factory, *channels: str, words: str = WORDS) -> None:
@@ -135,12 +136,20 @@ async def test_an_acknowledgement_makes_the_cards_edit_more_urgent(factory: Fact
     assert (edit.priority, edit.state) == (1, "pending")
 
 
+async def serve_by(factory: Factory, worker_id: str, *, is_alive: bool) -> None:
+    """Let another process hold the leases, one that runs or one that is gone."""
+    async with factory.database.exclusive_transaction() as connection:
+        if is_alive:
+            values = {"id": worker_id, "alive_until": datetime.now(UTC) + LEASE_DURATION}
+            await connection.execute(insert(schema.workers).values(values))
+        await connection.execute(update(schema.leases).values(worker_id=worker_id))
+
+
 async def test_only_the_process_with_the_lease_takes_a_workspaces_steps(factory: Factory) -> None:
     if factory.database.is_sqlite:
         pytest.skip("there one process serves all")
     await begin(factory, OLD[1])
-    async with factory.database.exclusive_transaction() as connection:
-        await connection.execute(update(schema.leases).values(worker_id="another"))
+    await serve_by(factory, "another", is_alive=True)
     due = NOW + timedelta(minutes=5)
     assert await factory.escalations.take_due(due, never) == 0
     assert not (await factory.due_check.check(due)).escalations
@@ -150,3 +159,38 @@ async def test_only_the_process_with_the_lease_takes_a_workspaces_steps(factory:
     assert not (await factory.due_check.check(due - timedelta(seconds=1))).escalations
     assert await factory.escalations.take_due(due, never) == 1
     assert await factory.escalations.take_due(due, never) == 0
+
+
+async def test_steps_of_a_workspace_that_no_process_serves_are_taken(factory: Factory) -> None:
+    """Started while Slack is down, a process doesn't know its workspaces; the webhook pages all the same."""
+    await begin(factory, OLD[1])
+    if not factory.database.is_sqlite:
+        await serve_by(factory, "gone", is_alive=False)
+    late = NOW + timedelta(minutes=10)
+    assert (await factory.due_check.check(late)).escalations
+    assert await factory.escalations.take_due(late, lambda _: True) == 2
+    assert await factory.escalations.take_due(late, lambda _: True) == 0
+    assert [call.kind for call in await rows(factory, schema.webhook_calls)] == ["escalated"]
+    assert await factory.escalations.close_old(NOW + timedelta(days=1)) == 1
+
+
+async def test_who_was_mentioned_by_a_step_is_whom_slack_has_told(factory: Factory) -> None:
+    await begin(factory, OLD[1])
+    await factory.escalations.take_due(NOW + timedelta(minutes=5), never)
+    (escalation,) = await rows(factory, schema.escalations)
+    for is_posted in (False, True):
+        report = await factory.escalation_reports.get(escalation.id)
+        assert report is not None and [step.is_posted for step in report.steps] == [is_posted, False]
+        await post_all(factory, NOW + timedelta(minutes=5))
+
+
+async def test_while_slack_is_down_waiting_steps_cost_one_query_for_all_channels(factory: Factory) -> None:
+    await subscribe(factory, WORDS, *(f"C{number:03}" for number in range(20)))
+    await record_notices(factory, decoded_notice())
+    await factory.leases.heartbeat({TEAM})
+    due = NOW + timedelta(minutes=5)
+    asked: list[str] = []
+    engine = factory.database._engine.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
+    assert await factory.escalations.take_due(due, never) == 0
+    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 1
