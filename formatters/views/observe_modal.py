@@ -38,8 +38,6 @@ _LABELS = {
     "time": "When (UTC)",
     "note": "Note",
 }
-INPUTS = tuple(_LABELS)
-"""The names of the inputs, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
