@@ -212,7 +212,7 @@ def _reported_words(superevent: Superevent, covered: ReportedCoverage) -> str:
         )
     parts = [
         coverage_lines.fields_words(len(one.fields), covered.share, has_footprint=one.footprint is not None),
-        "at least, for not all of them are measured" if covered.is_partial else "",
+        "at least, since not all of them are measured" if covered.is_partial else "",
         f"and {own}" if own else "",
         coverage_lines.times_words(superevent, one.fields, None),
         plain_text(one.band, coverage_lines.BAND_MAX) if one.band else coverage_lines.NO_BAND,
@@ -272,7 +272,9 @@ def _nothing(answer: CoverageAnswer) -> Message:
         lines.append(f"The Treasure Map hasn't been read for this event yet{why}")
     else:
         age = quantities.age_text(reading.read_at, answer.asked_at)
-        lines.append(f"Nor had anybody in the Treasure Map, as of {quantities.utc(reading.read_at)} ({age}).")
+        lines.append(
+            f"In the Treasure Map nobody had either, as of {quantities.utc(reading.read_at)} ({age})."
+        )
         if reading.problem:
             lines.append(f"It couldn't be read since: {reading.problem}")
     shown = [escape(line, _LINE_MAX) for line in lines]

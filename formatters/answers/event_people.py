@@ -94,8 +94,8 @@ def muted(superevent: Superevent, mute: Mute, *, has_changed: bool) -> Message:
         return _answer(superevent, f"{by} muted it here at {when}. Nothing was changed.")
     return _answer(
         superevent,
-        f"it is muted here since {when}: no replies, and no edits for newer notices but a retraction. "
-        "Mentions that a subscription asks for still come.",
+        f"it is now muted here, since {when}: no replies, and no edits for newer notices except a "
+        "retraction. Mentions that a subscription asks for still come.",
         "Its thread says that you did it. “Unmute here” in the menu below its message ends it, or “unmute”.",
     )
 

@@ -81,7 +81,9 @@ def muted_line(people: EventPeople, event_time: datetime | None, *, is_retracted
     by = person(people.mute.user_id)
     words = "Muted here" if by is None else f"Muted here by {by}"
     words = f"{words} at {since(people.mute.since, event_time)}"
-    return words if is_retracted else f"{words}: no replies, no edits for newer notices but a retraction"
+    return (
+        words if is_retracted else f"{words}: no replies, and no edits for newer notices except a retraction"
+    )
 
 
 def people_block(
