@@ -25,9 +25,8 @@ from formatters.posts.channel_view import ImageRef
 from formatters.text import coverage_lines, quantities
 from formatters.text.criteria_text import user_mention
 
-MAX_OBSERVATIONS = 15
-MAX_REPORTED = 12
-MAX_BANDS = 12
+MAX_OBSERVATIONS, MAX_REPORTED, MAX_BANDS = 15, 12, 12
+"""The most rows of the channel, of the Treasure Map and of bands; the export has the others."""
 _LINE_MAX = 400
 _NOTE_MAX = 120
 _NAMES_MAX = 60
@@ -115,7 +114,8 @@ def _summary_lines(answer: CoverageAnswer) -> Iterator[str]:
     yield f"{coverage_lines.share_words(found.done)} of the probability is in fields that are done{more}."
     made_on = coverage_lines.map_words(superevent, found.notice, is_combined=found.is_combined)
     yield (
-        f"Of {made_on}. This says only that somebody looked, or will: in whatever band and to whatever depth."
+        f"These are shares of {made_on}. They say only that somebody looked, or will: in whatever band and to"
+        " whatever depth."
     )
     if found.unmeasured:
         count = quantities.pluralize(found.unmeasured, "observation")

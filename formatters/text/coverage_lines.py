@@ -16,11 +16,13 @@ from formatters.text import quantities, vocabulary
 NAME_MAX = 40
 """Characters of an instrument's name."""
 BAND_MAX = 16
+"""Characters of a band, a unit or an unknown status."""
 STATUS_WORDS = {
     ObservationStatus.PLANNED: "planned",
     ObservationStatus.DONE: "done",
     ObservationStatus.CANCELLED: "cancelled",
 }
+"""What people read of a status; the values of `ObservationStatus` are the Treasure Map's words."""
 NO_BAND = "band not said"
 
 
