@@ -42,7 +42,7 @@ def begin_message(report: EscalationReport, first: ReportedStep) -> Message:
         for reported in report.steps
         if reported.step.after
     ]
-    rest = f"If nobody does: {', '.join(later)}. " if later else ""
+    rest = f"If nobody does: {'; '.join(later)}. " if later else ""
     return blocks.message(
         f"{_plain_title(report)}, there is no event: {mentioned}",
         blocks.section(
