@@ -40,8 +40,8 @@ class DrillService:
         done = await self._drills.begin(author.channel, number, author.user_id, self._clock())
         self._notify(context, done)
         if done.drill is None:
-            is_awaited = done.outcome is DrillOutcome.AWAITED
-            return drill_answers.event_waits() if is_awaited else drill_answers.no_rule(number)
+            has_event = done.outcome is DrillOutcome.AWAITED
+            return drill_answers.event_waits() if has_event else drill_answers.no_rule(number)
         is_new = done.outcome is DrillOutcome.BEGUN
         return drill_answers.begun(done.drill) if is_new else drill_answers.running(done.drill)
 

@@ -155,7 +155,7 @@ class ObservationReports:
         )
         if changed is None:
             raise CommandError(
-                f"{superevent.superevent_id} has no message in this channel, on which you could be named."
+                f"{superevent.superevent_id} has no message in this channel that could name you."
             )
         self._wakeups.deliveries.set()
         log.info("observer_set", superevent_id=superevent.superevent_id, observes=observes)
@@ -181,7 +181,7 @@ class ObservationReports:
         return answers.reported_message(
             answers.Reported(
                 superevent=superevent,
-                sentences=(f"{new.instrument} observes it.", "Which fields isn't said yet."),
+                sentences=(f"{new.instrument} observes it.", "Nobody has said yet which fields."),
                 notes=(
                     *name_notes(words.target),
                     *thread_notes(superevent, has_thread=result.has_thread),
@@ -219,12 +219,12 @@ class ObservationReports:
                 sentences.append(f"{name} has done {answers.fields_words(stored)}{at}.")
             else:
                 sentences.append(f"{name} has observed it{answers.band_and_depth(stored)}{at}.")
-                sentences.append("Which fields isn't said.")
+                sentences.append("Nobody has said which fields.")
             if result.corrected is not None:
                 before = night_times.utc_day_and_clock(result.corrected.changed_at)
                 sentences.append(
-                    f"This takes the place of the same report of {before}; another visit to the same fields"
-                    " is told by its time, as in at 03:20 UTC."
+                    f"This replaces the report of {before} about the same fields. Was it another visit? Then"
+                    " add its time: at 03:20 UTC."
                 )
             found, unknown = await shared_fields(self._others, stored, report)
             shared, notes = (*shared, *found), (*notes, *unknown)
@@ -282,9 +282,9 @@ class ObservationReports:
         keeps_times = new.observed_at is None and is_over
         if not keeps_times:
             fields = [replace(one, time=None) for one in fields]
-        note = "Their times are those of the plan; if it was another one, add it: at 03:20 UTC."
+        note = "Their times are those of the plan; if they were observed at another, add it: at 03:20 UTC."
         if not keeps_times and new.observed_at is None:
-            note = "When isn't said: the plan's times aren't over yet. To add it: at 03:20 UTC."
+            note = "Stored without times: not all of the plan's times are over. To add one: at 03:20 UTC."
         # The shape with which it was planned counts, also where the site has another one by now.
         footprint = plan.footprint or new.footprint
         changed = replace(new, fields=tuple(fields), footprint=footprint, band=new.band or plan.band)
@@ -328,7 +328,7 @@ class ObservationReports:
             answers.Reported(
                 superevent=superevent,
                 sentences=(
-                    f"{cancelled[-1].instrument} is cancelled{reason} ({what}).",
+                    f"The plan of {cancelled[-1].instrument} is cancelled{reason} ({what}).",
                     "What was done stays.",
                 ),
                 next_words=f"observe {cancelled[-1].instrument} plan {superevent.superevent_id}",

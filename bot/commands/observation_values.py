@@ -81,7 +81,7 @@ def check_time(time: datetime | None, superevent: Superevent, now: datetime) -> 
         return
     said = night_times.utc_day_and_clock(time)
     if time > now + CLOCKS_DIFFER:
-        raise ImpossibleTime(f"{said} is still to come: what is planned is told with plan.")
+        raise ImpossibleTime(f"{said} is still to come: report what is planned with plan.")
     merger = merger_time(superevent)
     if merger is not None and time < merger:
         if time.year != merger.year:
@@ -115,7 +115,7 @@ def name_notes(target: Target | None) -> tuple[str, ...]:
     """Return the sentence that an instrument is kept by its name alone, if it is."""
     if target is None or target.is_known:
         return ()
-    return (f"“{target.name}” is no instrument that gwevent knows: it is kept by this name.",)
+    return (f"“{target.name}” is no instrument that gwevent knows: it is stored under this name.",)
 
 
 def thread_notes(superevent: Superevent, *, has_thread: bool) -> tuple[str, ...]:

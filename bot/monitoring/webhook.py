@@ -216,9 +216,9 @@ class WebhookNotifier:
             if now - call.created_at > GIVE_UP_AFTER and self._is_clock_trusted():
                 await self._outbox.dead_letter(call, str(failure))
                 return
-            is_awaited = call.kind is CallKind.ESCALATED and call.attempts >= UNHEARD_AFTER_ATTEMPTS
+            is_unheard = call.kind is CallKind.ESCALATED and call.attempts >= UNHEARD_AFTER_ATTEMPTS
             # Its channel relies on the operators, who know nothing of it yet.
-            if is_awaited and await self._outbox.report_unheard(call, now):
+            if is_unheard and await self._outbox.report_unheard(call, now):
                 self._wakeups.deliveries.set()
             wait = min(MAX_BACKOFF_S, 2.0 ** min(call.attempts, 10)) * random.uniform(0.75, 1.25)  # noqa: S311
             await self._outbox.retry_later(call, now + timedelta(seconds=wait), str(failure))

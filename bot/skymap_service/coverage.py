@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
-from cachetools import LRUCache, TTLCache
+from cachetools import LRUCache
 
 from bot.observing.coverage import (
     Coverage,
@@ -40,8 +40,7 @@ RANGES_KEPT = 2_000_000
 MAPS_KEPT = 4
 """Maps that are kept prepared: the newest of the events that are observed now."""
 RESULTS_KEPT = 256
-READINGS_KEPT, READING_AGE_S = 4, 10.0
-"""Readings of the Treasure Map that a fan-out of Follow-up replies shares, and for how many seconds."""
+"""Shares of channels that are kept, and an eighth as many coverages, which hold all their fields."""
 
 T = TypeVar("T")
 _MapKey = tuple[NoticeKey, bool]
@@ -98,8 +97,6 @@ class CoverageService:
             RESULTS_KEPT
         )
         self._coverages: SingleFlight[tuple[_MapKey, _Version], Coverage] = SingleFlight(RESULTS_KEPT // 8)
-        self._reading_at_once: SingleFlight[str, TreasureMapReading | None] = SingleFlight(0)
-        self._recent: TTLCache[str, tuple[TreasureMapReading | None]] = TTLCache(READINGS_KEPT, READING_AGE_S)
         # One at a time: each takes a core for up to some seconds, and the posts need the other.
         self._lock = asyncio.Lock()
 
@@ -195,13 +192,6 @@ class CoverageService:
         if self._treasure_map is None or not self._treasure_map.is_read:
             return None
         return await self._treasure_map.pointings(superevent_id)
-
-    async def _recent_reading(self, superevent_id: str) -> TreasureMapReading | None:
-        kept = self._recent.get(superevent_id)
-        if kept is None:
-            reading = await self._reading_at_once.get(superevent_id, lambda: self._reading(superevent_id))
-            kept = self._recent[superevent_id] = (reading,)
-        return kept[0]
 
     async def _measure(
         self, map_: EventMap, observations: tuple[Observation, ...], reading: TreasureMapReading | None

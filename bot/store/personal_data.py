@@ -86,7 +86,7 @@ PERSON_COLUMNS: tuple[PersonColumn, ...] = (
     _column(schema.event_actions.c.user_id, Treatment.ANONYMIZED, "who did what about an event"),
     _column(schema.event_actions.c.detail, Treatment.REPLACED, "whom the words of it name"),
     _column(schema.escalations.c.started_by, Treatment.ANONYMIZED, "who began a drill"),
-    _column(schema.escalations.c.acknowledged_by, Treatment.ANONYMIZED, "who took a drill"),
+    _column(schema.escalations.c.acknowledged_by, Treatment.ANONYMIZED, "who took or stopped a drill"),
     _column(schema.counterparts.c.added_by, Treatment.ANONYMIZED, "who added a counterpart candidate"),
     _column(schema.counterpart_decisions.c.decided_by, Treatment.ANONYMIZED, "who decided about one"),
     _column(schema.subscriptions.c.created_by, Treatment.ANONYMIZED, "who subscribed a channel"),

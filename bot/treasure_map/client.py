@@ -33,6 +33,7 @@ MAX_REDIRECTS = 3
 MAX_NESTING = 20
 """Levels of a JSON answer; a list of pointings has two."""
 DEFAULT_RETRY_AFTER_S = 60.0
+"""After an answer 429 that doesn't say for how long."""
 
 
 class TreasureMapError(Exception):

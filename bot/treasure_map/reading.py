@@ -17,6 +17,7 @@ PACE_S = 1.0
 MAX_REQUESTS = 60
 """For one superevent; 100,000 pointings take about 20."""
 SHORTEST_WINDOW = timedelta(minutes=1)
+"""Of the times that one request asks for: an answer that is too large even then is given up."""
 
 _EDGES = tuple(timedelta(days=days) for days in (0, 0.25, 1, 2, 4, 7, 30))
 """Times after the event between which narrower requests ask; the first and the last are open."""

@@ -34,7 +34,9 @@ POLL_S = 5.0
 PACE_S = 1.0
 """The least time between two requests."""
 FOLLOWED_FOR = timedelta(days=7)
+"""Time after the event during which it is read without being asked for."""
 INSTRUMENTS_KEPT_FOR = timedelta(days=7)
+"""Age at which an instrument's name and field of view are read again; they hardly ever change."""
 MAX_FOOTPRINTS_AT_ONCE = 20
 """Fields of view that are read after one answer; the others follow after the next."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)

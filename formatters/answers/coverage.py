@@ -25,9 +25,8 @@ from formatters.posts.channel_view import ImageRef
 from formatters.text import coverage_lines, quantities
 from formatters.text.criteria_text import user_mention
 
-MAX_OBSERVATIONS = 15
-MAX_REPORTED = 12
-MAX_BANDS = 12
+MAX_OBSERVATIONS, MAX_REPORTED, MAX_BANDS = 15, 12, 12
+"""The most rows of the channel, of the Treasure Map and of bands; the export has the others."""
 _LINE_MAX = 400
 _NOTE_MAX = 120
 _NAMES_MAX = 60
@@ -109,17 +108,14 @@ def _is_real(superevent: Superevent) -> bool:
     return superevent.category is Category.REAL
 
 
-def _percent(share: float) -> str:
-    return quantities.percent(share) if share > 0 else f"0{quantities.NBSP}%"
-
-
 def _summary_lines(answer: CoverageAnswer) -> Iterator[str]:
     superevent, found = answer.superevent, answer.coverage
-    more = f", {_percent(found.planned)} more planned" if found.planned > 0 else ""
-    yield f"{_percent(found.done)} of the probability is in fields that are done{more}."
+    more = f", {coverage_lines.share_words(found.planned)} more planned" if found.planned > 0 else ""
+    yield f"{coverage_lines.share_words(found.done)} of the probability is in fields that are done{more}."
     made_on = coverage_lines.map_words(superevent, found.notice, is_combined=found.is_combined)
     yield (
-        f"Of {made_on}. This says only that somebody looked, or will: in whatever band and to whatever depth."
+        f"These are shares of {made_on}. They say only that somebody looked, or will: in whatever band and to"
+        " whatever depth."
     )
     if found.unmeasured:
         count = quantities.pluralize(found.unmeasured, "observation")
@@ -137,8 +133,8 @@ def _band_row(band: BandCoverage) -> tuple[str, ...]:
     names = ", ".join(plain_text(name, coverage_lines.NAME_MAX) for name in band.instruments)
     return (
         coverage_lines.band_words(band.band),
-        _percent(band.done),
-        _percent(band.planned),
+        coverage_lines.share_words(band.done),
+        coverage_lines.share_words(band.planned),
         depths if band.done > 0 or band.depths else "",
         plain_text(names, _NAMES_MAX),
     )
@@ -216,7 +212,7 @@ def _reported_words(superevent: Superevent, covered: ReportedCoverage) -> str:
         )
     parts = [
         coverage_lines.fields_words(len(one.fields), covered.share, has_footprint=one.footprint is not None),
-        "at least, for not all of them are measured" if covered.is_partial else "",
+        "at least, since not all of them are measured" if covered.is_partial else "",
         f"and {own}" if own else "",
         coverage_lines.times_words(superevent, one.fields, None),
         plain_text(one.band, coverage_lines.BAND_MAX) if one.band else coverage_lines.NO_BAND,
@@ -230,9 +226,9 @@ def _uncovered_lines(answer: CoverageAnswer) -> Iterator[str]:
     region = f"its 90{quantities.NBSP}% region"
     inside = f"nothing of it lies in {region}."
     if found.uncovered_90_area > 0:
-        share, area = _percent(found.uncovered_90), quantities.area(found.uncovered_90_area)
+        share, area = coverage_lines.share_words(found.uncovered_90), quantities.area(found.uncovered_90_area)
         inside = f"{share} of the map in {area} of {region}."
-    left = escape(f"(planned or done): {_percent(found.uncovered)} of the map; {inside}")
+    left = escape(f"(planned or done): {coverage_lines.share_words(found.uncovered)} of the map; {inside}")
     # Both shares are of the whole map: "of that, 73 %" would be a part of the first one.
     yield f"{bold('In nobody’s field')} {left}"
     for piece in found.pieces:
@@ -241,9 +237,8 @@ def _uncovered_lines(answer: CoverageAnswer) -> Iterator[str]:
 
 def _piece_words(piece: UncoveredPiece) -> str:
     dec = f"{piece.dec:+.3f}".replace("-", quantities.MINUS)
-    return (
-        f"• RA {piece.ra % 360:.3f} Dec {dec}: {_percent(piece.probability)} in {quantities.area(piece.area)}"
-    )
+    share, area = coverage_lines.share_words(piece.probability), quantities.area(piece.area)
+    return f"• RA {piece.ra % 360:.3f} Dec {dec}: {share} in {area}"
 
 
 def _notes(answer: CoverageAnswer) -> Iterator[str]:
@@ -277,7 +272,9 @@ def _nothing(answer: CoverageAnswer) -> Message:
         lines.append(f"The Treasure Map hasn't been read for this event yet{why}")
     else:
         age = quantities.age_text(reading.read_at, answer.asked_at)
-        lines.append(f"Nor had anybody in the Treasure Map, as of {quantities.utc(reading.read_at)} ({age}).")
+        lines.append(
+            f"In the Treasure Map nobody had either, as of {quantities.utc(reading.read_at)} ({age})."
+        )
         if reading.problem:
             lines.append(f"It couldn't be read since: {reading.problem}")
     shown = [escape(line, _LINE_MAX) for line in lines]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -16,7 +16,7 @@ from formatters.models.observation import ObservedField
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import coverage_lines, quantities
-from formatters.text.csv_lines import csv_line, csv_text
+from formatters.text.csv_lines import csv_line, csv_text, lines_within
 
 _HEADER = (
     *("row", "source", "instrument", "status", "ra_deg", "dec_deg", "position_angle_deg", "time_utc"),
@@ -49,7 +49,7 @@ def csv_message(superevent: Superevent, coverage: EventCoverage, limit: int | No
     People's names aren't in it.
     """
     lines = (csv_line(_values(row, field)) for row in _rows(coverage) for field in row.fields or (None,))
-    kept = _within(chain([csv_line(_HEADER)], lines), limit)
+    kept = lines_within(chain([csv_line(_HEADER)], lines), limit)
     every = sum(max(1, len(row.fields)) for row in _rows(coverage))
     return _message(superevent, coverage, "\n".join(kept), len(kept) - 1, every, "line")
 
@@ -93,7 +93,7 @@ def json_message(superevent: Superevent, coverage: EventCoverage, limit: int | N
     rows = [f"  {json.dumps(_as_json(row), ensure_ascii=False)}" for row in _rows(coverage)]
     first = json.dumps(head, ensure_ascii=False, indent=1)[:-2]
     frame = len(first) + len(',\n "rows": [\n\n ]\n}')
-    kept = _within(rows, None if limit is None else limit - frame - len(rows))
+    kept = lines_within(rows, None if limit is None else limit - frame - len(rows))
     listed = ",\n".join(kept)
     text = f'{first},\n "rows": [\n{listed}\n ]\n}}'
     return _message(superevent, coverage, text, len(kept), len(rows), "observation")
@@ -196,16 +196,3 @@ def _message(
         notes.append(unread)
     cut = [blocks.context(escape(" ".join(notes)))] if notes else []
     return blocks.message(escape(f"{title}."), blocks.section(bold(escape(title))), blocks.code(text), *cut)
-
-
-def _within(lines: Iterable[str], limit: int | None) -> list[str]:
-    """Return as many whole lines as a number of characters holds; the others aren't even made."""
-    kept: list[str] = []
-    left = limit
-    for line in lines:
-        if left is not None:
-            left -= len(line) + 1
-            if left < 0:
-                break
-        kept.append(line)
-    return kept

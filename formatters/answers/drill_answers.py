@@ -33,7 +33,7 @@ def running(drill: DrillReport) -> Message:
 def event_waits() -> Message:
     """Return the answer that an event in the channel waits for somebody."""
     return error_message(
-        "An event in this channel waits for somebody to press I have it, so no drill was begun."
+        "An event in this channel waits for somebody to press “I have it”, so no drill was begun."
     )
 
 

@@ -14,7 +14,7 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.channel_view import ImageRef
 from formatters.text import quantities
-from formatters.text.csv_lines import csv_line
+from formatters.text.csv_lines import csv_line, lines_within
 
 MAX_CODE_CHARS = 6_000
 """Maximum characters of a code block. Slack refuses messages of 11,341 characters or more
@@ -30,7 +30,7 @@ def json_record(superevent: Superevent, limit: int | None = MAX_CODE_CHARS) -> M
     notice = superevent.latest
     written = json.dumps(notice.published, ensure_ascii=False, indent=2)
     lines = _SIMPLE_LIST.sub(lambda m: f"[{_LINE_END.sub(' ', m[1])}]", written).split("\n")
-    kept = _lines_within_limit(lines, limit)
+    kept = lines_within(lines, limit)
     title = f"{notice_label(superevent, notice)}, as published, without its maps"
     cut: list[Block] = []
     if len(kept) < len(lines):
@@ -47,18 +47,6 @@ def json_record(superevent: Superevent, limit: int | None = MAX_CODE_CHARS) -> M
 # Line ends occur only between JSON tokens, because they are escaped inside strings.
 _SIMPLE_LIST = re.compile(r"\[\n +([^\[\]{}]*?)\n +\]")
 _LINE_END = re.compile(r"\n +")
-
-
-def _lines_within_limit(lines: list[str], limit: int | None) -> list[str]:
-    kept: list[str] = []
-    left = limit
-    for line in lines:
-        if left is not None:
-            left -= len(line) + 1
-            if left < 0:
-                break
-        kept.append(line)
-    return kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +122,7 @@ def csv_table(superevent: Superevent, limit: int | None = MAX_CODE_CHARS) -> Mes
     """Return all notices as comma-separated values, the newest kept if there are too many for `limit`."""
     rows = [_csv_row(notice) for notice in superevent.notices]
     header = csv_line(_CSV_HEADER)
-    kept = list(
-        reversed(_lines_within_limit(list(reversed(rows)), None if limit is None else limit - len(header)))
-    )
+    kept = list(reversed(lines_within(list(reversed(rows)), None if limit is None else limit - len(header))))
     title = " ".join([*alert_card.status_labels(superevent), superevent.superevent_id])
     title = f"{title}: {quantities.pluralize(len(rows), 'notice')} as a table, UTC, areas of the GW map"
     cut = [blocks.context(f"The newest {len(kept)} are shown.")] if len(kept) < len(rows) else []

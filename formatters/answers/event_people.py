@@ -94,8 +94,8 @@ def muted(superevent: Superevent, mute: Mute, *, has_changed: bool) -> Message:
         return _answer(superevent, f"{by} muted it here at {when}. Nothing was changed.")
     return _answer(
         superevent,
-        f"it is muted here since {when}: no replies, and no edits for newer notices but a retraction. "
-        "Mentions that a subscription asks for still come.",
+        f"it is now muted here, since {when}: no replies, and no edits for newer notices except a "
+        "retraction. Mentions that a subscription asks for still come.",
         "Its thread says that you did it. “Unmute here” in the menu below its message ends it, or “unmute”.",
     )
 
@@ -126,7 +126,7 @@ def no_thread(superevent: Superevent | None, superevent_id: str) -> Message:
 
 def who(superevent: Superevent, found: EventPeople, observers: Sequence[str]) -> Message:
     """Return who has an event, observes it or muted it in this channel, as its message says."""
-    name = escape(" ".join([*status_labels(superevent), superevent.superevent_id]))
+    name = escape(_name(superevent))
     listed = people_block(found, observers, _event_time(superevent), is_retracted=superevent.is_retracted)
     nobody = []
     if not found.acknowledgements and (found.is_awaited or not listed):
@@ -143,16 +143,20 @@ def who(superevent: Superevent, found: EventPeople, observers: Sequence[str]) ->
 
 def nobody_here(superevent: Superevent) -> Message:
     """Return the answer where the channel has no message of the event."""
-    name = " ".join([*status_labels(superevent), superevent.superevent_id])
+    name = _name(superevent)
     text = (
         f"{name} has no message in this channel, so nobody could say here who has it or who is observing it."
     )
     return blocks.message(escape(text), blocks.section(escape(text)))
 
 
+def _name(superevent: Superevent) -> str:
+    return " ".join([*status_labels(superevent), superevent.superevent_id])
+
+
 def _answer(superevent: Superevent, sentences: str, more: str | None = None) -> Message:
     """Return an answer that names the event with its marks; `sentences` are escaped."""
-    name = escape(" ".join([*status_labels(superevent), superevent.superevent_id]))
+    name = escape(_name(superevent))
     text = f"{name}: {sentences}"
     return blocks.message(
         text, blocks.section(text), *([] if more is None else [blocks.context(escape(more))])

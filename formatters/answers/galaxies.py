@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from formatters.answers.event_details import notice_label
 from formatters.blockkit import blocks
@@ -19,7 +19,7 @@ from formatters.models.observing import PositionAltitude, PositionWindow, Site
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.channel_view import ImageRef
-from formatters.text import galaxy_lines, night_times, quantities, vocabulary
+from formatters.text import coverage_lines, galaxy_lines, night_times, quantities, vocabulary
 
 MAX_ROWS = 50
 """Galaxies in one table, which with the lines around it fits one message."""
@@ -155,15 +155,8 @@ def map_lines(
     superevent: Superevent, notice: Notice, *, is_combined: bool, unread: Sequence[Notice]
 ) -> Iterator[str]:
     """Yield which map the galaxies are ranked on, and which newer ones can't be read; not escaped."""
-    which = vocabulary.notice_name(superevent.up_to(notice), notice)
-    event = superevent.event
-    if event is not None:
-        sent = notice.time_created - event.time
-        side = "before" if sent < timedelta(0) else "after"
-        which += f", sent {quantities.duration_text(sent)} {side} the merger"
-    combined = notice.external is not None and notice.external.localization is not None
-    kind = " (combined map)" if is_combined else " (the map of GW alone)" if combined else ""
-    yield f"Ranked on the map of {which}{kind}."
+    made_on = coverage_lines.map_words(superevent, notice, is_combined=is_combined)
+    yield f"Ranked on {made_on}."
     if unread:
         newer = " and ".join(vocabulary.notice_name(superevent, one) for one in unread[-3:])
         yield f"That of {newer} is newer, but can't be read."

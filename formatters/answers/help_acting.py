@@ -11,7 +11,7 @@ ACTING_PAGES: Mapping[str, HelpPage] = {
         "Who points where",
         (
             ("observe S230518h", "what this channel's people plan, have done and gave up"),
-            ("observe ZTF", "ZTF observes it; which fields isn't said"),
+            ("observe ZTF", "ZTF observes it; its fields are said later, or never"),
             ("observe ZTF plan 12", "the fields of `plan ZTF 12`, in place of its older plan"),
             ("observe ZTF done 12 r 21.5", "the first 12 of its plan, in r to 21.5 mag"),
             ("observe ZTF done 3,5,7 g 21 at 03:20", "or `1-12`, `all`, `rest`; UTC"),

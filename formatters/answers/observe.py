@@ -15,7 +15,7 @@ from formatters.models.observation import Observation, ObservationStatus
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.people_lines import observers_block, person
-from formatters.text import night_times, quantities
+from formatters.text import coverage_lines, night_times, quantities
 
 MAX_ROWS = 25
 """Observations that a list shows."""
@@ -26,11 +26,6 @@ _NOTES_MAX = 1_200
 _LIST_TEXT_MAX = 600
 _NAME_MAX = 40
 _NOTE_MAX = 80
-_STATUS_WORDS = {
-    ObservationStatus.PLANNED: "planned",
-    ObservationStatus.DONE: "done",
-    ObservationStatus.CANCELLED: "cancelled",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +147,7 @@ def time_words(observation: Observation, merger: datetime | None) -> str | None:
 def _line(one: Observation, merger: datetime | None) -> str:
     """Return a line of the list, escaped."""
     name = bold(escape(plain_text(one.instrument, _NAME_MAX)))
-    parts = [f"{name} {_STATUS_WORDS[one.status]}", escape(fields_words(one))]
+    parts = [f"{name} {coverage_lines.STATUS_WORDS[one.status]}", escape(fields_words(one))]
     when = time_words(one, merger)
     if when is not None:
         parts.append(escape(when))
@@ -165,7 +160,7 @@ def _line(one: Observation, merger: datetime | None) -> str:
 
 
 def _short(one: Observation) -> str:
-    return f"{plain_text(one.instrument, _NAME_MAX)} {_STATUS_WORDS[one.status]}"
+    return f"{plain_text(one.instrument, _NAME_MAX)} {coverage_lines.STATUS_WORDS[one.status]}"
 
 
 def _shared_sentences(shared: Sequence[SharedFields]) -> Iterator[tuple[str, str]]:

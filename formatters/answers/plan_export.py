@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from itertools import accumulate
 
 from formatters.answers import plan as plan_answer
@@ -14,7 +13,7 @@ from formatters.models.event_plan import EventPlan
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import quantities
-from formatters.text.csv_lines import csv_line
+from formatters.text.csv_lines import csv_line, lines_within
 
 MAX_CODE_CHARS = 8_000
 """Characters of the text; a message has 10,000, and the rest is for the lines around it."""
@@ -40,7 +39,7 @@ def csv_message(superevent: Superevent, made: EventPlan, limit: int | None = MAX
                 ]
             )
         )
-    kept = _within(rows, limit)
+    kept = lines_within(rows, limit)
     return _message(superevent, made, "\n".join(kept), len(kept) - 1)
 
 
@@ -86,7 +85,9 @@ def json_message(superevent: Superevent, made: EventPlan, limit: int | None = MA
     }
     first = json.dumps(head, ensure_ascii=False, indent=1)[:-2]
     frame = len(first) + len(',\n "fields": [\n]\n}')
-    kept = _within([f"  {one}" for one in fields], None if limit is None else limit - frame - len(fields))
+    kept = lines_within(
+        [f"  {one}" for one in fields], None if limit is None else limit - frame - len(fields)
+    )
     listed = ",\n".join(kept)
     text = f'{first},\n "fields": [\n{listed}\n ]\n}}'
     return _message(superevent, made, text, len(kept))
@@ -119,15 +120,3 @@ def _message(superevent: Superevent, made: EventPlan, text: str, shown: int) -> 
 def _map_name(superevent: Superevent, made: EventPlan) -> str:
     name = alert_card.alert_type_with_ordinal(superevent.up_to(made.notice), made.notice)
     return f"{name} combined" if made.is_combined else name
-
-
-def _within(lines: Sequence[str], limit: int | None) -> list[str]:
-    kept: list[str] = []
-    left = limit
-    for line in lines:
-        if left is not None:
-            left -= len(line) + 1
-            if left < 0:
-                break
-        kept.append(line)
-    return kept

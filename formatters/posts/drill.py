@@ -14,6 +14,7 @@ from formatters.models.escalation_report import EscalationReport, ReportedStep, 
 from formatters.models.subscription import silent_targets
 from formatters.posts.escalation import unheard
 from formatters.posts.event_buttons import HAVE_IT
+from formatters.text.criteria_text import OPERATORS_WEBHOOK, step_time
 
 ACKNOWLEDGE_DRILL_ACTION = "drill.acknowledge"
 """Slack action id of a drill's button "I have it". The button's value is the store's id of the drill."""
@@ -37,11 +38,11 @@ def begin_message(report: EscalationReport, first: ReportedStep) -> Message:
     """Return the message that begins a drill, as the mention for an event would."""
     mentioned = mentions(first.step.targets)
     later = [
-        f"after {_length(reported.step.after)} {silent_step(reported.step)}"
+        f"after {step_time(reported.step)} {silent_step(reported.step)}"
         for reported in report.steps
         if reported.step.after
     ]
-    rest = f"If nobody does: {', '.join(later)}. " if later else ""
+    rest = f"If nobody does: {'; '.join(later)}. " if later else ""
     return blocks.message(
         f"{_plain_title(report)}, there is no event: {mentioned}",
         blocks.section(
@@ -83,7 +84,7 @@ def step_lines(drill: DrillReport) -> Iterator[str]:
     report = drill.report
     begin = report.started_at
     for reported in report.steps:
-        head = f"after {_length(reported.step.after)}" if reported.step.after else "at once"
+        head = f"after {step_time(reported.step)}" if reported.step.after else "at once"
         line = f"{head} {silent_step(reported.step)}: "
         if reported.state is StepState.TAKEN and reported.step.webhook:
             yield line + _call_fate(drill.called, begin)
@@ -102,7 +103,7 @@ def step_lines(drill: DrillReport) -> Iterator[str]:
 
 def silent_step(step: EscalationStep) -> str:
     """Return whom a step names, as mrkdwn that notifies nobody: "1 group", "the operators' webhook"."""
-    return "the operators' webhook" if step.webhook else silent_targets(step.targets) or "nobody"
+    return OPERATORS_WEBHOOK if step.webhook else silent_targets(step.targets) or "nobody"
 
 
 def clock(time: datetime) -> str:
@@ -117,12 +118,6 @@ def exact_length(length: timedelta) -> str:
     hour, minute = divmod(minutes, 60)
     parts = [*([f"{hour}{NBSP}h"] if hour else []), *([f"{minute}{NBSP}min"] if minutes else [])]
     return " ".join([*parts, f"{second}{NBSP}s"])
-
-
-def _length(after: timedelta) -> str:
-    """Return a step's time as people say it: "5 min", "2 h"."""
-    minutes = round(after.total_seconds() / 60)
-    return f"{minutes // 60}{NBSP}h" if minutes and minutes % 60 == 0 else f"{minutes}{NBSP}min"
 
 
 def _plain_title(report: EscalationReport) -> str:

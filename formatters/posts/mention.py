@@ -67,9 +67,7 @@ def mention_message(
     note = None
     if is_muted:
         unmute = f"`/gwevent unmute {escape(superevent.superevent_id)}`"
-        note = (
-            f"Muted in this channel, so its card there shows an older state: {unmute} brings it up to date."
-        )
+        note = f"Muted in this channel, so its card shows an older state: {unmute} brings it up to date."
     return _message(superevent, lines, targets, root, note, is_waiting=is_waiting)
 
 

@@ -12,8 +12,8 @@ from formatters.blockkit.mrkdwn import NBSP, escape, plain_text
 from formatters.models.escalation import Acknowledgement
 from formatters.models.event_people import EventPeople
 from formatters.models.forgotten import FORGOTTEN, FORGOTTEN_WORDS
-from formatters.models.observation import InstrumentShare, ObservationStatus
-from formatters.text import quantities
+from formatters.models.observation import InstrumentShare
+from formatters.text import coverage_lines, quantities
 
 MAX_ACKNOWLEDGEMENTS = 3
 """The most people of the line "On it"; the rest are counted."""
@@ -24,11 +24,6 @@ MAX_INSTRUMENTS = 6
 INSTRUMENT_MAX = 40
 """The most characters of an instrument's name."""
 _USER = re.compile(r"[UW][A-Z0-9]+")
-_STATUS_WORDS = {
-    ObservationStatus.PLANNED: "planned",
-    ObservationStatus.DONE: "done",
-    ObservationStatus.CANCELLED: "cancelled",
-}
 
 
 def person(user_id: str) -> str | None:
@@ -66,7 +61,9 @@ def observing_line(instruments: Sequence[InstrumentShare], observers: Sequence[s
     by_instrument: dict[str, list[str]] = {}
     for one in instruments:
         share = "" if one.share is None else f" {quantities.percent(one.share)}"
-        by_instrument.setdefault(one.instrument, []).append(f"{_STATUS_WORDS[one.status]}{share}")
+        by_instrument.setdefault(one.instrument, []).append(
+            f"{coverage_lines.STATUS_WORDS[one.status]}{share}"
+        )
     parts = [
         f"{escape(plain_text(name, INSTRUMENT_MAX))} {escape(', '.join(states))}"
         for name, states in by_instrument.items()
@@ -84,7 +81,9 @@ def muted_line(people: EventPeople, event_time: datetime | None, *, is_retracted
     by = person(people.mute.user_id)
     words = "Muted here" if by is None else f"Muted here by {by}"
     words = f"{words} at {since(people.mute.since, event_time)}"
-    return words if is_retracted else f"{words}: no replies, no edits for newer notices but a retraction"
+    return (
+        words if is_retracted else f"{words}: no replies, and no edits for newer notices except a retraction"
+    )
 
 
 def people_block(

@@ -16,11 +16,13 @@ from formatters.text import quantities, vocabulary
 NAME_MAX = 40
 """Characters of an instrument's name."""
 BAND_MAX = 16
+"""Characters of a band, a unit or an unknown status."""
 STATUS_WORDS = {
     ObservationStatus.PLANNED: "planned",
     ObservationStatus.DONE: "done",
     ObservationStatus.CANCELLED: "cancelled",
 }
+"""What people read of a status; the values of `ObservationStatus` are the Treasure Map's words."""
 NO_BAND = "band not said"
 
 
@@ -124,8 +126,13 @@ def fields_words(count: int, share: float | None, *, has_footprint: bool) -> str
         return "fields not said, so no share"
     fields = quantities.pluralize(count, "field")
     if share is not None:
-        return f"{fields}, {quantities.percent(share) if share > 0 else f'0{quantities.NBSP}%'}"
+        return f"{fields}, {share_words(share)}"
     return f"{fields}, no share: {'the fields are' if has_footprint else 'its field of view is'} not known"
+
+
+def share_words(share: float) -> str:
+    """Return a share (0 to 1) as "41 %"; "0 %" is said of fields where the map has nothing at all."""
+    return quantities.percent(share) if share > 0 else f"0{quantities.NBSP}%"
 
 
 def observation_depth(observation: Observation) -> str:

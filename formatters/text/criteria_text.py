@@ -141,8 +141,9 @@ def describe_escalation(notify: MentionRule, *, silent: bool = False) -> str | N
         f"after {step_time(step)} {OPERATORS_WEBHOOK if step.webhook else label(step.targets)}"
         for step in notify.escalation
     ]
-    counted = "times count from the first mention of a real event"
-    return f"If nobody presses “I have it”: {', '.join(steps)}; {counted}."
+    # A comma parts the people of one step.
+    counted = "Times count from the first mention of a real event."
+    return f"If nobody presses “I have it”: {'; '.join(steps)}. {counted}"
 
 
 def step_time(step: EscalationStep) -> str:

@@ -1,10 +1,10 @@
-"""Lines of comma-separated values, as the exports give them to copy."""
+"""Lines of the exports that people copy: comma-separated values, and how many lines a message holds."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a text that begins so for a formula."""
@@ -23,3 +23,16 @@ def csv_text(value: str) -> str:
     """Return a text from outside on one line that no spreadsheet takes for a formula."""
     line = " ".join(value.split())
     return f"'{line}" if line.startswith(_FORMULA_STARTS) else line
+
+
+def lines_within(lines: Iterable[str], limit: int | None) -> list[str]:
+    """Return as many whole lines as `limit` characters hold, all for None; the others aren't even made."""
+    kept: list[str] = []
+    left = limit
+    for line in lines:
+        if left is not None:
+            left -= len(line) + 1
+            if left < 0:
+                break
+        kept.append(line)
+    return kept

@@ -38,8 +38,6 @@ _LABELS = {
     "time": "When (UTC)",
     "note": "Note",
 }
-INPUTS = tuple(_LABELS)
-"""The names of the inputs, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +144,10 @@ def view(place: ObserveModalContext, choices: ObserveChoices, entered: ObserveFo
                 "time",
                 _LABELS["time"],
                 modal_inputs.text(form.time, longest=40, example="03:20"),
-                hint="Begin of the first exposure. Without it, done fields have their times of the plan.",
+                hint=(
+                    "Begin of the first exposure. Without it, done fields keep the times of the plan once all"
+                    " are over."
+                ),
             ),
             input_block(
                 "note",

@@ -125,7 +125,7 @@ def _lines(
                 yield f"Slack hasn't accepted the message to: {', '.join(waiting)}."
         case WebhookAction.ACKNOWLEDGE:
             people = ", ".join(plain_text(taken.user_id) for taken in report.acknowledgements)
-            yield f"Slack user {people} in {where} has it since {at}."
+            yield f"Slack user {people} in {where} has had it since {at}."
         case WebhookAction.RESOLVE:
             reason = None if report.end is None else _ENDS.get(report.end)
             if reason is None and report.is_drill:

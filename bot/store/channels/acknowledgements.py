@@ -71,7 +71,7 @@ class HandBackResult:
     resumed: int = 0
     """Escalations that go on: the next step comes unless somebody presses "I have it"."""
     is_paged: bool = False
-    """True if the operators' webhook, which was called before, is called again."""
+    """True if the operators' webhook is called at once, since its turn had come before."""
 
 
 class AcknowledgementRepository:

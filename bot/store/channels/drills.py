@@ -35,7 +35,7 @@ class DrillOutcome(Enum):
     RUNNING = auto()
     """The channel has a drill; nothing was changed."""
     AWAITED = auto()
-    """An event in the channel waits for somebody; nothing was changed."""
+    """Steps for an event in the channel may still come; nothing was changed."""
     NO_RULE = auto()
     """The subscription mentions nobody, or is paused; nothing was changed."""
     TAKEN = auto()
@@ -64,14 +64,14 @@ class DrillRepository:
     async def begin(self, channel: ChannelRef, number: int, user_id: str, now: datetime) -> DrillResult:
         """Begin the drill of the channel's subscription with this number, unless something is in its way.
 
-        While an event in the channel waits for somebody, nobody is to be distracted. The action is recorded
-        for the audit.
+        While steps for an event in the channel may still come, nobody is to be distracted. The action is
+        recorded for the audit.
         """
         async with self._database.exclusive_transaction() as connection:
             running = await _running(connection, channel)
             if running is not None:
                 return DrillResult(outcome=DrillOutcome.RUNNING, drill=running)
-            if await _is_awaited(connection, channel):
+            if await _has_steps_left(connection, channel):
                 return DrillResult(outcome=DrillOutcome.AWAITED)
             here = await load_active_subscriptions(connection, channel)
             criteria = next((s.criteria for s in here if s.number == number), None)
@@ -139,7 +139,8 @@ async def _running(connection: AsyncConnection, channel: ChannelRef) -> DrillRep
     return None if drill_id is None else await _load(connection, drill_id)
 
 
-async def _is_awaited(connection: AsyncConnection, channel: ChannelRef) -> bool:
+async def _has_steps_left(connection: AsyncConnection, channel: ChannelRef) -> bool:
+    # Narrower than `EventPeople.is_awaited`: after its last step an event is awaited for a day.
     runs = in_channel(_e, channel) & _e.c.thread_id.is_not(None) & _e.c.end_reason.is_(None)
     return (await connection.execute(select(_e.c.id).where(runs).limit(1))).first() is not None
 

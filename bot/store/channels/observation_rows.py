@@ -13,8 +13,8 @@ from formatters.models.pointing import Footprint
 
 INSTRUMENT_MAX = 64
 """Characters of an instrument's name that are stored."""
-BAND_MAX = 32
-NOTE_MAX = 500
+BAND_MAX, NOTE_MAX = 32, 500
+"""Those of a band and of a remark."""
 WORDS_MAX = 100
 """Characters of the words of a field of view."""
 

@@ -20,9 +20,10 @@ from bot.store import schema
 from bot.store.outbox.escalation_calls import call_for_escalations
 from bot.store.outbox.models import DeliveryKind, DeliveryState
 from formatters.models.escalation import WEBHOOK, EscalationEnd, EscalationStep
+from formatters.models.escalation_report import StepState
 
-WAITING, TAKEN, CANCELLED = "waiting", "taken", "cancelled"
-"""The stored states of a step."""
+WAITING, TAKEN, CANCELLED = StepState.WAITING.value, StepState.TAKEN.value, StepState.CANCELLED.value
+"""The stored states of a step, as the rows have them."""
 CLOSED_AFTER = timedelta(days=1)
 """Time after its beginning at which an escalation is closed, whatever became of it."""
 
@@ -124,8 +125,8 @@ async def end_escalations(
 ) -> list[int]:
     """End the open escalations among `which`, a condition on `escalations`; return their ids.
 
-    With `kept`, targets (WEBHOOK for the webhook) that are still wanted, only steps without any of them are
-    cancelled, and only escalations that have no step left end. With `is_final` nothing follows for any
+    With `kept`, the targets that are still wanted (WEBHOOK for the webhook), only steps without any of them
+    are cancelled, and only escalations that have no step left end. With `is_final` nothing follows for any
     reason, as where a drill ends.
     """
     open_ = which & _e.c.closed_at.is_(None)

@@ -28,7 +28,7 @@ Subject = TypeVar("Subject")
 async def load_event_calls(connection: AsyncConnection, superevent_id: str) -> dict[CallKind, CallState]:
     """Return the calls that were planned about a superevent, locked until the transaction ends."""
     kinds = (CallKind.EVENT_MATCHED, CallKind.EVENT_RETRACTED)
-    calls = await _load_calls(connection, {_dedup_key(kind, superevent_id): kind for kind in kinds})
+    calls = await _load_calls(connection, {_slot(kind, superevent_id): kind for kind in kinds})
     return dict(calls)
 
 
@@ -37,7 +37,7 @@ async def load_incident_calls(
 ) -> dict[int, dict[CallKind, CallState]]:
     """Return the calls that were planned about incidents, by incident, locked until the transaction ends."""
     kinds = (CallKind.INCIDENT_OPENED, CallKind.INCIDENT_RESOLVED)
-    slots = {_dedup_key(kind, id_): (id_, kind) for id_ in incident_ids for kind in kinds}
+    slots = {_slot(kind, id_): (id_, kind) for id_ in incident_ids for kind in kinds}
     found: dict[int, dict[CallKind, CallState]] = {id_: {} for id_ in incident_ids}
     for (incident_id, kind), state in await _load_calls(connection, slots):
         found[incident_id][kind] = state
@@ -48,7 +48,7 @@ async def load_escalation_calls(
     connection: AsyncConnection, escalation_ids: Collection[int]
 ) -> dict[int, dict[CallKind, CallState]]:
     """Return the calls that were planned about escalations, by escalation, locked as the others are."""
-    slots = {_dedup_key(kind, id_): (id_, kind) for id_ in escalation_ids for kind in ESCALATION_CALLS}
+    slots = {_slot(kind, id_): (id_, kind) for id_ in escalation_ids for kind in ESCALATION_CALLS}
     found: dict[int, dict[CallKind, CallState]] = {id_: {} for id_ in escalation_ids}
     for (escalation_id, kind), state in await _load_calls(connection, slots):
         found[escalation_id][kind] = state
@@ -87,7 +87,7 @@ async def write_webhook_calls(connection: AsyncConnection, intents: Sequence[Int
             case CallWebhook():
                 await _write_call(connection, intent, now)
             case CancelWebhookCall():
-                slot = _dedup_key(intent.kind, intent.incident_id, intent.superevent_id, intent.escalation_id)
+                slot = _slot(intent.kind, intent.incident_id, intent.superevent_id, intent.escalation_id)
                 untried = (_c.c.state == DeliveryState.PENDING.value) & (_c.c.attempts == 0)
                 await connection.execute(
                     update(_c)
@@ -99,7 +99,7 @@ async def write_webhook_calls(connection: AsyncConnection, intents: Sequence[Int
 
 
 async def _write_call(connection: AsyncConnection, call: CallWebhook, now: datetime) -> None:
-    slot = _dedup_key(call.kind, call.incident_id, call.superevent_id, call.escalation_id)
+    slot = _slot(call.kind, call.incident_id, call.superevent_id, call.escalation_id)
     pending = {"state": DeliveryState.PENDING.value, "not_before": now, "created_at": now, "reason": None}
     # Somebody may take and hand back an escalation again and again, and an event may be a candidate again
     # that was retracted before its call: their calls are made again, by the same rows. Their attempts stay
@@ -127,6 +127,9 @@ async def _write_call(connection: AsyncConnection, call: CallWebhook, now: datet
     )
 
 
-def _dedup_key(kind: CallKind, *subject: int | str | None) -> str:
-    """Return the unique slot of a call: there is one of a kind about each incident, event or escalation."""
+def _slot(kind: CallKind, *subject: int | str | None) -> str:
+    """Return the unique slot of a call: there is one of a kind about each incident, event or escalation.
+
+    It isn't the key by which the operators' service knows its incident, which several calls share.
+    """
     return f"{kind.value}:{next(s for s in subject if s is not None)}"

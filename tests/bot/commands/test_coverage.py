@@ -134,7 +134,7 @@ async def test_each_observation_and_all_together(factory: Factory, event: Notice
     text = message_text.render(answer)
     assert f"Coverage · {event.superevent_id}" in text
     assert "of the probability is in fields that are done" in text and "more planned." in text
-    assert "Of the map of PRELIMINARY" in text
+    assert "These are shares of the map of PRELIMINARY" in text
     assert "1. ZTF done by" in text and "2 fields, " in text
     assert "r to 21.5 mag" in text and "T+2" in text
     assert "2. GOTO planned by" in text

@@ -55,7 +55,7 @@ async def event(factory: Factory, confirmation_without_wait: None) -> str:
 )
 async def test_an_event_is_muted_in_either_order(factory: Factory, event: str, words: str) -> None:
     answer = await said(factory, words.format(event))
-    assert f"{event}: it is muted here since" in answer and "but a retraction" in answer
+    assert f"{event}: it is now muted here, since" in answer and "except a retraction" in answer
     assert await is_muted(factory)
 
 

@@ -175,7 +175,7 @@ async def test_times_of_a_plan_that_is_not_over_are_no_times_of_what_is_done(
 ) -> None:
     await dispatch(factory, "observe Paranal plan 4")
     text = await answer_text(factory, "observe Paranal done 2 r 21.5")
-    assert "the plan's times aren't over yet" in text
+    assert "not all of the plan's times are over" in text
     done = (await stored(factory, event))[-1]
     assert {one.time for one in done.fields} == {None} and done.observed_at is None
 
@@ -228,7 +228,7 @@ async def test_without_fields_it_is_said_that_nothing_can_be_said(factory: Facto
 async def test_observing_comes_without_fields_and_never_in_place_of_a_plan(
     factory: Factory, event: Notice, paranal: Telescope
 ) -> None:
-    assert "Which fields isn't said yet." in await answer_text(factory, "observe Paranal")
+    assert "Nobody has said yet which fields." in await answer_text(factory, "observe Paranal")
     assert "is on it already" in await answer_text(factory, "observe with Paranal", OTHER_THERE)
     await dispatch(factory, "observe Paranal plan 3")
     assert "planned, 3 fields" in await answer_text(factory, "observe Paranal")
@@ -297,7 +297,7 @@ async def test_a_repeated_report_is_stored_once_and_no_answer_has_a_share_button
     for _ in range(2):
         answer = await dispatch(factory, "observe DECam done r 23\n100 10", hours=1)
         assert [block for block in answer.blocks if block["type"] == "actions"] == []
-    assert "takes the place of the same report" in message_text.render(answer)
+    assert "about the same fields. Was it another visit?" in message_text.render(answer)
     assert states(await stored(factory, event)) == [("DECam", DONE, 1)]
 
 

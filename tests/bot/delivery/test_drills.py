@@ -77,7 +77,7 @@ async def test_the_whole_chain_comes_on_its_times_and_each_message_says_drill(
     channel, _ = await begun(harness)
     assert posts(harness, channel) == ["DRILL of subscription 1, there is no event: <!subteam^S1>"]
     first = last_blocks(harness, channel)
-    assert "If nobody does: after 5 min 1 person, after 10 min the operators" in first
+    assert "If nobody does: after 5 min 1 person; after 10 min the operators" in first
     assert "drill.acknowledge" in first and f"begun by <@{BEGINNER}>" in first
     await work(harness, seconds=299)
     assert len(posts(harness, channel)) == 1, "not a second too early"

@@ -209,7 +209,7 @@ async def test_an_event_is_muted_and_unmuted_from_the_menu(
 ) -> None:
     channel = await posted(bot, local_slack, factory)
     done = await choose(local_slack, channel, "mute")
-    assert f"{REAL}: it is muted here since " in text_of(await done.wait_for_answer(PATIENCE_S))
+    assert f"{REAL}: it is now muted here, since " in text_of(await done.wait_for_answer(PATIENCE_S))
     async with factory.database.read_transaction() as connection:
         assert (await connection.execute(select(schema.muted_threads.c.muted_by))).scalars().all() == [
             local_slack.user

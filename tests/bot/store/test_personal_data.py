@@ -26,7 +26,7 @@ ROWS = {
     "event_actions.user_id": "who did what about an event",
     "event_actions.detail": "who did what about an event",
     "escalations.started_by": "who began a drill",
-    "escalations.acknowledged_by": "and who took it",
+    "escalations.acknowledged_by": "and who took or stopped it",
     "counterparts.added_by": "who added, removed, kept or rejected",
     "counterpart_decisions.decided_by": "who added, removed, kept or rejected",
     "subscriptions.created_by": "who subscribed a channel",

@@ -226,7 +226,7 @@ def test_the_lines_say_who_has_it_who_observes_and_who_muted_it() -> None:
         "On it: <@U0B> since 02:16 UTC (T+6 min)",
         "Observing: ZTF planned 63 % · DECam done 41 %, planned &lt;1 % · my 40 cm cancelled · <@U0A>",
         "Muted here by <@U0C> at 02:19 UTC (T+9 min): "
-        "no replies, no edits for newer notices but a retraction",
+        "no replies, and no edits for newer notices except a retraction",
     ]
 
 

@@ -63,4 +63,4 @@ def test_a_mention_of_a_muted_event_says_that_the_card_is_older(check: Check) ->
         mention.mention_message(EVENT, FIRST, ("<!here>",), "https://slack.example/p1", is_muted=True)
     )
     assert "uted" not in message_text.render(plain) and noted.text == plain.text
-    assert "Muted in this channel, so its card there shows an older state" in message_text.render(noted)
+    assert "Muted in this channel, so its card shows an older state" in message_text.render(noted)

@@ -24,11 +24,11 @@ def lines(words: str, *, silent: bool = False) -> list[str]:
 def test_who_is_next_is_said_with_the_times_from_the_first_mention() -> None:
     words = "CBC notify @here escalate 5min <@U2> @channel 60min <!subteam^S1> 90min webhook"
     assert lines(words)[-1] == (
-        f"{NEXT} <@U2>, @channel, after 1 h <!subteam^S1>, after 1 h 30 min the operators' webhook;"
-        " times count from the first mention of a real event."
+        f"{NEXT} <@U2>, @channel; after 1 h <!subteam^S1>; after 1 h 30 min the operators' webhook."
+        " Times count from the first mention of a real event."
     )
     assert lines(words, silent=True)[-1].startswith(
-        f"{NEXT} @channel, 1 person, after 1 h 1 group, after 1 h 30 min the operators' webhook;"
+        f"{NEXT} @channel, 1 person; after 1 h 1 group; after 1 h 30 min the operators' webhook."
     )
 
 
