@@ -225,7 +225,7 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("observe S241125n", ("S241125n", "nobody of this channel has reported")),
     (
         "DECam done r 23 S241125n",
-        ("S241125n: DECam has observed it in r to 23 mag", "Which fields isn't said"),
+        ("S241125n: DECam has observed it in r to 23 mag", "Nobody has said which fields"),
     ),
     ("Zwicky Transient Facility finished 12 r 21.5 S241125n", ("ZTF has no plan with fields",)),
     ("observe from Palomar S241125n", ("/gwevent visible Palomar",)),
