@@ -30,33 +30,41 @@ def steps_after_mention(
     """Return who is next after `targets` are mentioned, at increasing times; empty if nobody is.
 
     The steps are those of all rules of the channel that mention one of them for certain. Whoever is `waiting`
-    for an earlier mention's step (WEBHOOK for the webhook) keeps that step's time. Mocks and tests have no
-    steps: nobody is to get up for them.
+    for an earlier mention's step (WEBHOOK for the webhook) keeps that step's time. Whom two rules name at
+    different times is told once; one rule may name somebody again. Mocks and tests have no steps: nobody is
+    to get up for them.
     """
     if superevent.category is not Category.REAL:
         return ()
-    rules = (
+    rules = [
         criteria.notify
         for criteria in criteria_list
         if criteria.notify is not None
         and criteria.notify.escalation
         and set(criteria.notify.targets) & set(targets)
         and evaluator.evaluate_mentions(criteria).matches
-    )
-    named: set[tuple[timedelta, str]] = set()
+    ]
+    named: dict[str, list[tuple[timedelta, int]]] = {}
     is_called = WEBHOOK in waiting
     steps: list[EscalationStep] = []
-    every = sorted((step for rule in rules for step in rule.escalation), key=lambda s: (s.after, s.webhook))
-    for step in every:
+    every = [(step, number) for number, rule in enumerate(rules) for step in rule.escalation]
+    for step, number in sorted(every, key=lambda one: (one[0].after, one[0].webhook)):
         if step.webhook:
             if not is_called:
                 steps.append(step)
             is_called = True
             continue
-        new = [t for t in dict.fromkeys(step.targets) if t not in waiting and (step.after, t) not in named]
-        named.update((step.after, target) for target in new)
+        new, told = [], []
+        for target in dict.fromkeys(step.targets):
+            before = named.setdefault(target, [])
+            is_named_now = any(after == step.after for after, _ in before)
+            if target not in waiting and not is_named_now:
+                new.append(target)
+                if any(rule != number for _, rule in before):
+                    told.append(target)
+            before.append((step.after, number))
         if new:
-            steps.append(replace(step, targets=tuple(new)))
+            steps.append(replace(step, targets=tuple(new), unless_told=tuple(told)))
     return tuple(steps)
 
 
@@ -115,6 +123,8 @@ class EscalationFacts:
     """True if people can be mentioned now: the root stands, and the first mention isn't under way."""
     can_call: bool
     """True if the operators' webhook is there, and may be called for this workspace."""
+    told: frozenset[str] = frozenset()
+    """Whom the messages of steps that were taken before name, but for those that were given up."""
 
 
 class StepAction(Enum):
@@ -127,7 +137,7 @@ class StepAction(Enum):
     REPORT = auto()
     """A message says that the webhook can't be called."""
     SKIP = auto()
-    """It is over without a message: an earlier step of this moment mentions the same people."""
+    """It is over without a message: earlier steps mention the same people."""
     CANCEL = auto()
     """No rule asks for it any more."""
     POSTPONE = auto()
@@ -165,7 +175,7 @@ def decide_steps(steps: Sequence[WaitingStep], facts: EscalationFacts, now: date
             if facts.can_mention:
                 decisions.append(StepDecision(one, StepAction.REPORT))
         elif facts.can_mention:
-            is_new = bool(names - mentioned)
+            is_new = bool(names - mentioned - (set(step.unless_told) & facts.told))
             decisions.append(StepDecision(one, StepAction.MENTION if is_new else StepAction.SKIP))
             mentioned |= names
     return decisions

@@ -68,7 +68,9 @@ class Mention:
     targets: tuple[str, ...]
     reason: MentionReason
     steps: tuple[EscalationStep, ...] = ()
-    """Who is next if nobody says "I have it"; none if somebody has the event already."""
+    """Who is next if nobody says "I have it"."""
+    is_held: bool = False
+    """True if somebody has the event already: the steps come only once nobody has it any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from bot.filters import CriteriaEvaluator
 from bot.routing.escalation import steps_after_mention
 from bot.routing.intents import ChannelRef, Mention, MentionReason
 from bot.routing.state import RootState, RoutingState, Thread
-from formatters.models.escalation import EscalationStep
 from formatters.models.significance import find_upgrade
 from formatters.models.subscription import Criteria, Subscription
 from formatters.models.superevent import Superevent
@@ -79,31 +78,33 @@ def plan_mentions(
     if thread.root is RootState.WAITING:
         # The root is rendered from the newest state when it is sent, so new targets become part of it.
         new = tuple(target for target in targets if target not in thread.mentioned)
-        steps = _steps(new, thread, superevent, evaluator, before, criteria_list)
-        return [Mention(thread.id, new, MentionReason.NEW_EVENT, steps)] if new else []
+        return _with_steps(new, MentionReason.NEW_EVENT, thread, superevent, evaluator, before, criteria_list)
     upgraded = bool(find_upgrade(None if before is None else before.superevent, superevent))
     previous = targets if before is None else _possible_targets(criteria_list, before.evaluator)
     again = tuple(t for t in targets if upgraded or t not in thread.mentioned or t not in previous)
-    steps = _steps(again, thread, superevent, evaluator, before, criteria_list)
-    return [Mention(thread.id, again, MentionReason.UPGRADE, steps)] if again else []
+    return _with_steps(again, MentionReason.UPGRADE, thread, superevent, evaluator, before, criteria_list)
 
 
-def _steps(
-    targets: Sequence[str],
+def _with_steps(
+    targets: tuple[str, ...],
+    reason: MentionReason,
     thread: Thread,
     superevent: Superevent,
     evaluator: CriteriaEvaluator,
     before: PreviousState | None,
     criteria_list: Sequence[Criteria],
-) -> tuple[EscalationStep, ...]:
-    """Return who is next after a mention in a thread; nobody if somebody has the event.
+) -> list[Mention]:
+    """Return the mention of `targets` in a thread with who is next; the steps are held if somebody has it.
 
     Who had it before it was retracted was told to stand down, so somebody is to take it anew.
     """
+    if not targets:
+        return []
     was_retracted = before is not None and before.superevent.is_retracted
-    if thread.is_acknowledged and not was_retracted:
-        return ()
-    return steps_after_mention(targets, superevent, evaluator, criteria_list, thread.escalating or ())
+    is_held = thread.is_acknowledged and not was_retracted
+    waiting = thread.held if is_held else thread.escalating or ()
+    steps = steps_after_mention(targets, superevent, evaluator, criteria_list, waiting)
+    return [Mention(thread.id, targets, reason, steps, is_held=is_held and bool(steps))]
 
 
 def certain_targets(criteria_list: Sequence[Criteria], evaluator: CriteriaEvaluator) -> tuple[str, ...]:

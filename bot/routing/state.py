@@ -44,6 +44,8 @@ class Thread:
     """True if somebody has the event ("I have it")."""
     escalating: frozenset[str] | None = None
     """Whom waiting steps name, WEBHOOK for the webhook; None if no escalation is open."""
+    held: frozenset[str] = frozenset()
+    """Whom steps name that come if whoever has the event hands it back; WEBHOOK for the webhook."""
     is_muted: bool = False
     """True if the channel gets no replies and edits about the event but for a retraction."""
 

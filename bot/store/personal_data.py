@@ -74,6 +74,7 @@ PERSON_COLUMNS: tuple[PersonColumn, ...] = (
     _column(schema.subscriptions.c.words, Treatment.RULE, "whom a subscription mentions"),
     _column(schema.mentions.c.targets, Treatment.TAKEN_OUT, "whom an event mentioned"),
     _column(schema.escalation_steps.c.targets, Treatment.TAKEN_OUT, "who is next if nobody takes an event"),
+    _column(schema.escalation_steps.c.unless_told, Treatment.TAKEN_OUT, "whom two rules name as next"),
     _column(schema.refused_mentions.c.target, Treatment.DELETED, "whom Slack refuses to mention"),
     _column(schema.observers.c.user_id, Treatment.DELETED, "who observes without a telescope"),
     _column(schema.acknowledgements.c.user_id, Treatment.DELETED, "who pressed “I have it”"),

@@ -24,6 +24,9 @@ class EscalationStep:
     """Who is mentioned, in Slack's syntax; empty for the webhook."""
     webhook: bool = False
     """True if the operators' webhook is called; only the last step may."""
+    unless_told: tuple[str, ...] = ()
+    """Those of `targets` whom an earlier step of another rule of the channel names: they are left out if that
+    told them. Empty in a rule."""
 
 
 class EscalationEnd(StrEnum):

@@ -121,7 +121,8 @@ def _lines(
             yield f"At {at} nobody in {where} had pressed “I have it”; {first}."
             if mentioned := _mentioned_since(report, is_posted=True):
                 yield f"Mentioned since then: {', '.join(mentioned)}."
-            if waiting := _mentioned_since(report, is_posted=False):
+            # A step whose people an earlier one has told has no message of its own.
+            if waiting := [one for one in _mentioned_since(report, is_posted=False) if one not in mentioned]:
                 yield f"Slack hasn't accepted the message to: {', '.join(waiting)}."
         case WebhookAction.ACKNOWLEDGE:
             people = ", ".join(plain_text(taken.user_id) for taken in report.acknowledgements)
@@ -138,12 +139,13 @@ def _lines(
 
 def _mentioned_since(report: EscalationReport, *, is_posted: bool) -> list[str]:
     """Return whom the steps after the first mention name, as far as Slack has accepted their messages."""
-    return [
+    named = (
         _plain_target(target)
         for reported in report.steps
         if reported.state is StepState.TAKEN and reported.step.after and reported.is_posted is is_posted
         for target in reported.step.targets
-    ]
+    )
+    return [*dict.fromkeys(named)]
 
 
 def _plain_target(target: str) -> str:

@@ -38,7 +38,7 @@ from bot.store.outbox.escalation_calls import call_for_escalations
 from bot.store.outbox.escalation_writer import CANCELLED, CLOSED_AFTER, TAKEN, WAITING, end_escalations
 from bot.store.outbox.event_rank import event_ranks
 from bot.store.outbox.leases import WorkerLeases
-from bot.store.outbox.models import DRILL_RANK, OPEN_STATES, DeliveryKind, delivery_row
+from bot.store.outbox.models import DRILL_RANK, OPEN_STATES, DeliveryKind, DeliveryState, delivery_row
 from formatters.models.escalation import EscalationEnd, EscalationStep, Posted
 from formatters.models.subscription import Criteria
 from formatters.models.superevent import Superevent
@@ -142,14 +142,18 @@ class EscalationRepository:
             row = (await connection.execute(query)).first()
             if row is None:
                 return None
-            same = (_s.c.escalation_id == row.escalation_id) & (_s.c.position < row.position)
-            same &= (_s.c.state == TAKEN) & (_s.c.taken_at == row.taken_at)
-            earlier = (await connection.execute(select(_s.c.targets).where(same))).scalars().all()
+            earlier = await _load_told(connection, row.escalation_id, before=row.position)
             has_it = select(_a.c.user_id).where(_a.c.thread_id == row.thread_id).limit(1)
             is_acknowledged = (await connection.execute(has_it)).first() is not None
             here = await load_active_subscriptions(connection, (row.team_id, row.channel_id))
             call = await load_call_fate(connection, row.escalation_id)
-        mentioned = {target for targets in earlier for target in targets.split()}
+        left_out = set(row.unless_told.split())
+        mentioned = {
+            target
+            for one in earlier
+            for target in one.targets.split()
+            if one.taken_at == row.taken_at or target in left_out
+        }
         end = None if row.end_reason is None else EscalationEnd(row.end_reason)
         return TakenStep(
             step=EscalationStep(
@@ -174,6 +178,7 @@ class EscalationRepository:
         """Return the escalations with steps about which something is to be decided now."""
         waiting = (_s.c.state == WAITING) & self._leases.serves_or_nobody_does(_s.c.team_id)
         query = select(_e, _s.c.id.label("step_id"), _s.c.after_s, _s.c.targets, _s.c.webhook, _s.c.due_at)
+        query = query.add_columns(_s.c.unless_told, _s.c.position)
         query = query.add_columns(
             _t.c.superevent_id,
             _t.c.root_ts,
@@ -201,7 +206,10 @@ class EscalationRepository:
 
 def _waiting_step(row: Any) -> WaitingStep:
     step = EscalationStep(
-        after=timedelta(seconds=row.after_s), targets=tuple(row.targets.split()), webhook=row.webhook
+        after=timedelta(seconds=row.after_s),
+        targets=tuple(row.targets.split()),
+        webhook=row.webhook,
+        unless_told=tuple(row.unless_told.split()),
     )
     return WaitingStep(id=row.step_id, step=step, due_at=row.due_at)
 
@@ -238,7 +246,12 @@ async def _decide(
         here = await load_active_subscriptions(connection, (row.team_id, row.channel_id))
         evaluator = CriteriaEvaluator(superevent, DecidedGrades(superevent))
         wanted = wanted_targets([s.criteria for s in here], evaluator)
-    facts = EscalationFacts(wanted=wanted, can_mention=can_mention, can_call=can_call(row.team_id))
+    told: set[str] = set()
+    if any(one.step.unless_told and one.due_at <= now for one in steps):
+        told = {t for one in await _load_told(connection, row.id) for t in one.targets.split()}
+    facts = EscalationFacts(
+        wanted=wanted, can_mention=can_mention, can_call=can_call(row.team_id), told=frozenset(told)
+    )
     return _Pending(
         row,
         decide_steps(steps, facts, now),
@@ -252,6 +265,26 @@ def _needs_no_slack(waiting: WaitingStep, now: datetime) -> bool:
     """Return whether something can be decided about a step before its root and first mention stand."""
     is_due = waiting.due_at <= now and waiting.step.webhook
     return is_due or waiting.due_at > now + waiting.step.after
+
+
+async def _load_told(
+    connection: AsyncConnection, escalation_id: int, *, before: int | None = None
+) -> Sequence[Any]:
+    """Return the targets and times of an escalation's taken steps, but for those whose message was given up.
+
+    With `before`, of those at earlier positions only. Whoever is named by a message that waits will be told.
+    """
+    given_up = exists().where(
+        _d.c.thread_id == _e.c.thread_id,
+        _d.c.kind == DeliveryKind.ESCALATION.value,
+        _d.c.subject_id == _s.c.id,
+        _d.c.state == DeliveryState.DEAD.value,
+    )
+    query = select(_s.c.targets, _s.c.taken_at).join(_e, _e.c.id == _s.c.escalation_id)
+    query = query.where(_s.c.escalation_id == escalation_id, _s.c.state == TAKEN, ~given_up)
+    if before is not None:
+        query = query.where(_s.c.position < before)
+    return (await connection.execute(query)).all()
 
 
 async def _is_mention_under_way(connection: AsyncConnection, mention_id: int | None) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
@@ -46,19 +47,21 @@ class NewEscalation:
     """For a drill, the number of the channel's subscription."""
     started_by: str | None = None
     """For a drill, who began it: Slack's user id."""
+    is_held: bool = False
+    """True if somebody has the event: the steps come once it is handed back."""
 
 
 async def begin_escalations(
     connection: AsyncConnection, escalations: Sequence[NewEscalation], now: datetime
 ) -> list[int]:
-    """Write escalations whose times count from `now`; return their ids, in order.
+    """Write escalations whose times count from `now`, or from a hand-back if held; return their ids, in order.
 
     Nobody has an event that begins to escalate: an acknowledgement from before it was retracted ends.
     """
     if not escalations:
         return []
     # One alert may begin hundreds in the transaction that stores it: no statement for each.
-    threads = [one.thread_id for one in escalations if one.thread_id is not None]
+    threads = [one.thread_id for one in escalations if one.thread_id is not None and not one.is_held]
     if threads:
         await connection.execute(delete(_a).where(_a.c.thread_id.in_(threads)))
     rows = [
@@ -70,6 +73,8 @@ async def begin_escalations(
             "drill_number": one.drill_number,
             "started_by": one.started_by,
             "started_at": now,
+            "end_reason": EscalationEnd.ACKNOWLEDGED.value if one.is_held else None,
+            "ended_at": now if one.is_held else None,
         }
         for one in escalations
     ]
@@ -82,9 +87,10 @@ async def begin_escalations(
             "position": position,
             "after_s": round(step.after.total_seconds()),
             "targets": " ".join(step.targets),
+            "unless_told": " ".join(step.unless_told),
             "webhook": step.webhook,
             "due_at": now + step.after,
-            "state": WAITING,
+            "state": CANCELLED if one.is_held else WAITING,
         }
         for escalation_id, one in zip(ids, escalations, strict=True)
         for position, step in enumerate(one.steps)
@@ -170,20 +176,23 @@ async def resume_escalations(
     """Resume acknowledged escalations, since nobody has the event any more.
 
     Each step that is left comes after the time that lay between it and the last one before it that was taken.
-    The webhook may have been called before earlier steps, while Slack was down: these are left all the same.
+    Who was told before may be told again, by one step: whoever had the event hasn't dealt with it.
     """
     acknowledged = which & _e.c.closed_at.is_(None) & (_e.c.end_reason == EscalationEnd.ACKNOWLEDGED.value)
     resumed, is_paged = 0, False
     for escalation_id in (await connection.execute(select(_e.c.id).where(acknowledged))).scalars().all():
-        steps = (await connection.execute(select(_s).where(_s.c.escalation_id == escalation_id))).all()
+        mine = select(_s).where(_s.c.escalation_id == escalation_id).order_by(_s.c.position)
+        steps = (await connection.execute(mine)).all()
         taken = [row for row in steps if row.state == TAKEN]
-        told = max((row.after_s for row in taken if not row.webhook), default=0)
-        left = [row for row in steps if row.state == CANCELLED and row.after_s >= told]
+        left = _steps_left(steps)
+        named: set[str] = set()
         for row in left:
             last = max((one.after_s for one in taken if one.after_s <= row.after_s), default=0)
             due = now + timedelta(seconds=row.after_s - last)
+            unless_told = " ".join(target for target in row.unless_told.split() if target in named)
+            named |= step_targets(row)
             again = update(_s).where(_s.c.id == row.id)
-            await connection.execute(again.values(state=WAITING, due_at=due))
+            await connection.execute(again.values(state=WAITING, due_at=due, unless_told=unless_told))
         end: dict[str, Any] = {"end_reason": None, "ended_at": None}
         if not left:
             end = {"end_reason": EscalationEnd.COMPLETE.value, "ended_at": now}
@@ -192,6 +201,15 @@ async def resume_escalations(
         is_paged |= await call_for_escalations(connection, [escalation_id], back, now)
         resumed += bool(left)
     return Resumed(escalations=resumed, is_paged=is_paged)
+
+
+def _steps_left(steps: Sequence[Any]) -> list[Any]:
+    """Return those steps of an acknowledged escalation that come if the event is handed back.
+
+    The webhook may have been called before earlier steps, while Slack was down: these are left all the same.
+    """
+    told = max((row.after_s for row in steps if row.state == TAKEN and not row.webhook), default=0)
+    return [row for row in steps if row.state == CANCELLED and row.after_s >= told]
 
 
 async def merge_escalations(connection: AsyncConnection, kept: int, lost: int, now: datetime) -> None:
@@ -214,19 +232,35 @@ def step_targets(row: Any) -> set[str]:
     return {WEBHOOK} if row.webhook else set(row.targets.split())
 
 
-async def load_open_targets(connection: AsyncConnection, superevent_id: str) -> Mapping[int, frozenset[str]]:
-    """Return whom waiting steps name, by thread with an open escalation."""
-    waiting = (_s.c.escalation_id == _e.c.id) & (_s.c.state == WAITING)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTargets:
+    """Whom the steps of a thread's open escalations name, WEBHOOK for the webhook."""
+
+    waiting: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
+    """By steps that come if the event is handed back."""
+
+
+async def load_open_targets(connection: AsyncConnection, superevent_id: str) -> Mapping[int, OpenTargets]:
+    """Return whom steps that may still come name, by thread with an open escalation."""
     query = (
-        select(_e.c.thread_id, _s.c.targets, _s.c.webhook)
-        .join(_s, waiting, isouter=True)
+        select(_e.c.id, _e.c.thread_id, _e.c.end_reason, _s.c.state, _s.c.after_s, _s.c.targets, _s.c.webhook)
+        .join(_s, _s.c.escalation_id == _e.c.id)
         .join(_t, _t.c.id == _e.c.thread_id)
         .where(_t.c.superevent_id == superevent_id, _e.c.closed_at.is_(None))
+        .order_by(_e.c.id)
     )
-    found: dict[int, frozenset[str]] = {}
-    for row in (await connection.execute(query)).all():
-        more = set() if row.targets is None else step_targets(row)
-        found[row.thread_id] = found.get(row.thread_id, frozenset()) | more
+    found: dict[int, OpenTargets] = {}
+    for _, group in groupby((await connection.execute(query)).all(), key=lambda row: row.id):
+        steps = list(group)
+        waiting = [row for row in steps if row.state == WAITING]
+        is_held = steps[0].end_reason == EscalationEnd.ACKNOWLEDGED.value
+        held = _steps_left(steps) if is_held else []
+        before = found.get(steps[0].thread_id, OpenTargets())
+        found[steps[0].thread_id] = OpenTargets(
+            waiting=before.waiting.union(*map(step_targets, waiting)),
+            held=before.held.union(*map(step_targets, held)),
+        )
     return found
 
 

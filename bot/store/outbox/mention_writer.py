@@ -76,19 +76,20 @@ async def _begin_escalations(
     now: datetime,
 ) -> None:
     """Begin the escalations that follow the mentions of a notice."""
-    steps = {mention.thread_id: mention.steps for mention in mentions if mention.steps}
+    steps = {mention.thread_id: mention for mention in mentions if mention.steps}
     if not steps:
         return
     made = select(_m.c.id, _m.c.thread_id).where(_m.c.notice_id == notice_id, _m.c.thread_id.in_(steps))
     new = [
         NewEscalation(
             channel=channels[row.thread_id],
-            steps=steps[row.thread_id],
+            steps=steps[row.thread_id].steps,
             thread_id=row.thread_id,
             mention_id=row.id,
+            is_held=steps[row.thread_id].is_held,
         )
         for row in (await connection.execute(made)).all()
     ]
     # Who is mentioned for an event must not take it for the drill.
-    await preempt_drills(connection, {one.channel for one in new}, now)
+    await preempt_drills(connection, {one.channel for one in new if not one.is_held}, now)
     await begin_escalations(connection, new, now)

@@ -79,7 +79,7 @@ async def load_threads(connection: AsyncConnection, superevent_id: str) -> list[
     roots = {row.id: _root_state(row.state, row.doubtful) for row in rows}
     mentioned, notified = await _load_mentioned(connection, superevent_id, roots)
     muted = await load_muted_threads(connection, superevent_id)
-    escalating = await load_open_targets(connection, superevent_id)
+    open_targets = await load_open_targets(connection, superevent_id)
     acknowledged = await _acknowledged_threads(connection, superevent_id)
     return [
         Thread(
@@ -92,7 +92,8 @@ async def load_threads(connection: AsyncConnection, superevent_id: str) -> list[
             notified=frozenset(notified[row.id]),
             is_muted=row.id in muted,
             is_acknowledged=row.id in acknowledged,
-            escalating=escalating.get(row.id),
+            escalating=open_targets[row.id].waiting if row.id in open_targets else None,
+            held=open_targets[row.id].held if row.id in open_targets else frozenset(),
         )
         for row in rows
     ]

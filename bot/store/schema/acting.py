@@ -66,6 +66,8 @@ escalation_steps = Table(
     Column("after_s", Integer, nullable=False),
     # Mentions in Slack's syntax, separated by spaces; empty for the webhook.
     Column("targets", String(1000), nullable=False),
+    # Those of the targets who are left out if an earlier step, another rule's, has told them; as `targets`.
+    Column("unless_told", String(1000), nullable=False, server_default=""),
     Column("webhook", Boolean, nullable=False, server_default=false()),
     Column("due_at", UtcDateTime, nullable=False),
     # waiting, taken, cancelled

@@ -12,13 +12,13 @@ from sqlalchemy import text
 from bot.delivery.escalation_worker import EscalationWorker
 from bot.filters import parse_criteria
 from bot.local_slack.web_api.dispatcher import RecordedCall
-from bot.store.channels.acknowledgements import AcknowledgeOutcome, HandBackOutcome
+from bot.store.channels.acknowledgements import AcknowledgeOutcome, HandBackOutcome, HandBackResult
 from bot.store.channels.change_log import ChangeAuthor
 from formatters.answers import event_people
 from formatters.models.notice import Notice
 from tests.bot.routing.test_mentions import BBH, BURST
 from tests.support.delivery_harness import DeliveryHarness
-from tests.support.factories import NOW, decoded_notice, record_notices
+from tests.support.factories import NOW, decoded_notice, record_notices, subscribe
 
 WORDS = "CBC notify <!subteam^S1> if NS escalate 5min <@U2> 10min <@U3> 15min webhook"
 FIRST = decoded_notice()
@@ -338,6 +338,91 @@ async def test_an_upgrade_begins_anew_unless_somebody_has_it(harness: DeliveryHa
     await harness.wait_until_delivered()
     await take(harness, minutes=5)
     assert mentioned(harness, channel)[4:] in ([], ["<@U1>"]), "no step: somebody has it"
+
+
+async def hand_back(harness: DeliveryHarness, channel: str, user: str = "U9") -> HandBackResult:
+    done = await harness.factory.acknowledgements.hand_back(
+        harness.local_slack.team_id, channel, EVENT, user, harness.clock()
+    )
+    harness.wakeups.intents_planned()
+    await harness.wait_until_delivered()
+    return done
+
+
+async def begin_with_two_rules(harness: DeliveryHarness) -> str:
+    (channel,) = await harness.create_subscribed_channels(words="CBC notify <@U1> escalate 5min <@U2>")
+    other = "NS notify <@U5> escalate 10min <@U2> <@U3> 15min <@U3> 20min <@U2>"
+    await subscribe(harness.factory, other, channel, team=harness.local_slack.team_id)
+    await harness.record_notices(FIRST)
+    await harness.wait_until_delivered()
+    return channel
+
+
+async def test_whom_two_rules_name_is_mentioned_once(harness: DeliveryHarness) -> None:
+    channel = await begin_with_two_rules(harness)
+    for _ in range(4):
+        await take(harness, minutes=5)
+    assert mentioned(harness, channel) == ["<@U1>", "<@U5>", "<@U2>", "<@U3>", "<@U3>"], (
+        "a rule may name somebody again, two name them once"
+    )
+
+
+async def test_whom_two_rules_name_is_mentioned_again_after_a_hand_back(harness: DeliveryHarness) -> None:
+    channel = await begin_with_two_rules(harness)
+    await take(harness, minutes=5)
+    await acknowledge(harness, channel)
+    await hand_back(harness, channel)
+    await take(harness, minutes=5)
+    assert mentioned(harness, channel) == ["<@U1>", "<@U5>", "<@U2>", "<@U2>", "<@U3>"]
+
+
+async def test_whom_the_earlier_rules_step_didnt_reach_is_mentioned_by_the_later(
+    harness: DeliveryHarness,
+) -> None:
+    channel = await begin_with_two_rules(harness)
+    await take(harness, minutes=5)
+    async with harness.factory.database.exclusive_transaction() as connection:
+        await connection.execute(text("UPDATE deliveries SET state = 'dead' WHERE kind = 'escalation'"))
+    await take(harness, minutes=5)
+    assert mentioned(harness, channel)[3:] == ["<@U2>", "<@U3>"]
+
+
+async def test_the_steps_of_an_upgrade_come_after_it_was_handed_back(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels(words="CBC notify <@U1> escalate 5min <@U2>")
+    other = "NS notify <@U5> escalate 5min <@U6> 10min webhook"
+    await subscribe(harness.factory, other, channel, team=harness.local_slack.team_id)
+    await harness.record_notices(decoded_notice(**BBH))
+    await harness.wait_until_delivered()
+    await take(harness, minutes=5)
+    await acknowledge(harness, channel)
+    await harness.record_notices(decoded_notice(alert_type="UPDATE", minutes=5))
+    await harness.wait_until_delivered()
+    await take(harness, hours=2)
+    assert mentioned(harness, channel)[:3] == ["<@U1>", "<@U2>", "<@U5>"], "somebody has it"
+    assert "On it: <@U9>" in str(harness.local_slack.messages(channel)[0]["blocks"])
+    assert (await hand_back(harness, channel)).resumed == 1
+    assert "I have it" in str(harness.local_slack.messages(channel)[0]["blocks"])
+    await take(harness, seconds=299)
+    assert len(mentioned(harness, channel)) == 3 and await calls(harness) == []
+    await take(harness, seconds=1)
+    await take(harness, minutes=5)
+    await take(harness, hours=2)
+    assert mentioned(harness, channel) == ["<@U1>", "<@U2>", "<@U5>", "<@U6>"]
+    assert await calls(harness) == [("escalated", "pending")]
+
+
+async def test_an_upgrade_while_somebody_has_it_calls_nobody_twice_after_a_hand_back(
+    harness: DeliveryHarness,
+) -> None:
+    channel = await begin(harness, words="CBC notify <@U1> escalate 5min <@U2> 10min webhook")
+    await acknowledge(harness, channel)
+    await harness.record_notices(replace(decoded_notice(alert_type="INITIAL", minutes=5), external=BURST))
+    await harness.wait_until_delivered()
+    await hand_back(harness, channel)
+    await take(harness, minutes=5)
+    await take(harness, minutes=5)
+    assert mentioned(harness, channel) == ["<@U1>", "<@U1>", "<@U2>"]
+    assert await calls(harness) == [("escalated", "pending")]
 
 
 async def test_an_upgrade_while_steps_wait_leaves_them_their_times(harness: DeliveryHarness) -> None:

@@ -63,12 +63,36 @@ def test_rules_of_a_channel_are_united_by_time_and_target() -> None:
     ), "the webhook once, at the earliest"
 
 
-def test_whoever_has_it_is_not_followed_by_steps() -> None:
+def test_whom_two_rules_name_is_told_by_the_earlier_step() -> None:
+    other = "CBC notify <@U9> escalate 7min <@U2> <@U4> 20min <@U3>"
+    (opened,) = planned([decoded_notice()], [], ONE, other)
+    assert isinstance(opened, OpenRoot)
+    assert [(s.targets, s.unless_told) for s in opened.steps] == [
+        (("<@U2>",), ()),
+        (("<@U2>", "<@U4>"), ("<@U2>",)),
+        (("<@U3>",), ()),
+        ((), ()),
+        (("<@U3>",), ("<@U3>",)),
+    ]
+    again = "CBC notify <@U1> escalate 5min <@U2> 10min <@U2>"
+    (opened,) = planned([decoded_notice()], [], again)
+    assert isinstance(opened, OpenRoot)
+    assert opened.steps == (step(5, "<@U2>"), step(10, "<@U2>")), "one rule may name somebody again"
+
+
+def test_steps_of_an_upgrade_are_held_while_somebody_has_it() -> None:
     notices = [decoded_notice(), replace(SECOND, external=BURST)]
     free = thread(mentioned=("<@U1>",))
     assert mentions(planned(notices, [free], ONE)) == [Mention(10, ("<@U1>",), MentionReason.UPGRADE, STEPS)]
-    taken = replace(free, is_acknowledged=True)
-    assert mentions(planned(notices, [taken], ONE)) == [Mention(10, ("<@U1>",), MentionReason.UPGRADE)]
+    taken = replace(free, is_acknowledged=True, escalating=frozenset())
+    held = Mention(10, ("<@U1>",), MentionReason.UPGRADE, STEPS, is_held=True)
+    assert mentions(planned(notices, [taken], ONE)) == [held]
+    for earlier, left in (
+        (frozenset({"<@U3>", WEBHOOK}), STEPS[:1]),
+        (frozenset({"<@U2>", "<@U3>", WEBHOOK}), ()),
+    ):
+        (again,) = mentions(planned(notices, [replace(taken, held=earlier)], ONE))
+        assert (again.steps, again.is_held) == (left, bool(left)), "who comes anyway after a hand-back"
 
 
 def test_who_waits_for_an_earlier_step_keeps_its_time() -> None:
@@ -130,6 +154,17 @@ def test_each_step_has_its_own_fate() -> None:
         (1, StepAction.MENTION),
         (2, StepAction.CANCEL),
     ]
+
+
+def test_whom_another_rules_step_told_is_left_out() -> None:
+    steps = waiting(replace(step(10, "<@U2>"), unless_told=("<@U2>",)))
+    told = replace(facts(), told=frozenset({"<@U2>"}))
+    assert actions(steps, told, 10) == [(0, StepAction.SKIP)], "nobody is left to be told"
+    assert actions(steps, facts(), 10) == [(0, StepAction.MENTION)], "the earlier one didn't reach them"
+    others = waiting(replace(step(10, "<@U2>", "<@U4>"), unless_told=("<@U2>",)))
+    assert actions(others, told, 10) == [(0, StepAction.MENTION)]
+    anew = waiting(step(10, "<@U2>"))
+    assert actions(anew, told, 10) == [(0, StepAction.MENTION)], "the same rule's own step"
 
 
 def test_a_time_too_far_ahead_is_counted_anew() -> None:
