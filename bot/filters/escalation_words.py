@@ -198,6 +198,7 @@ def _read_items(words: Sequence[str], parse_target: Callable[[str], str]) -> lis
             continue
         else:
             _refuse_other_words(word, folded)
+            _refuse_word_for_time(words, at, items)
             items.append(_Target(parse_target(word)))
             at += 1
         preposition = False
@@ -245,6 +246,40 @@ def _refuse_other_words(word: str, folded: str) -> None:
         raise FilterSyntaxError(f"{_quoted(word)} isn't clear: write \"webhook\" for the operators' webhook.")
     if folded in ("min", "mins", "minutes", "minute", "h", "hour", "hours"):
         raise FilterSyntaxError(f"{_quoted(word)} needs a number before it, like 5min.")
+
+
+def _refuse_word_for_time(words: Sequence[str], at: int, items: Sequence[_Time | _Target]) -> None:
+    """Raise FilterSyntaxError for a word that is nobody's name where a time may be missing: "soon @b"."""
+    word = words[at]
+    if _is_somebody(word) or word.startswith("@") or find_escalation_hint(word) is not None:
+        return
+    has_time = bool(items) and isinstance(items[-1], _Time)
+    following = next((one for one in words[at + 1 :] if _is_somebody(one)), None)
+    if has_time or following is None:
+        return
+    whom = _shown_name(following)
+    if not items:
+        raise FilterSyntaxError(
+            f"{_quoted(word)} is no time: a time is missing before {whom}, as in {EXAMPLE}."
+        )
+    raise FilterSyntaxError(
+        f"{_quoted(word)} is neither a time nor somebody to mention: is a time missing before {whom}?"
+    )
+
+
+def _is_somebody(word: str) -> bool:
+    """Return True for a mention in Slack's syntax, a broadcast, and the webhook."""
+    folded = word.casefold().rstrip(".!")
+    return (
+        _MENTION.fullmatch(word) is not None
+        or folded in ("@here", "@channel", "@everyone")
+        or folded.replace("-", "") == WEBHOOK
+    )
+
+
+def _shown_name(word: str) -> str:
+    """Return somebody to mention in words: Slack's syntax has only the id of a person or group."""
+    return "the next person or group" if _MENTION.fullmatch(word) else word.rstrip(".!")
 
 
 def _relative_error(word: str) -> FilterSyntaxError:

@@ -110,6 +110,8 @@ class WebhookEventBuilder:
 
     async def build(self, call: WebhookCall) -> WebhookEvent | None:
         """Return the event to send; None if its subject has changed so that nothing is to be sent."""
+        if call.left is not None:
+            return escalation.event_after_removal(call.left, call.created_at)
         if call.escalation_id is not None:
             return await self._of_escalation(call, call.escalation_id)
         is_resolved = call.kind in (CallKind.INCIDENT_RESOLVED, CallKind.EVENT_RETRACTED)

@@ -38,6 +38,7 @@ from bot.slack.web_client import create_web_client
 from bot.slack.workspaces import WorkspaceRegistry
 from bot.store.channels.installations import InstallationRepository
 from bot.store.database import StoreUnavailable
+from formatters.models.left_incident import Removal
 
 EVENTS_PATH = "/slack/events"
 MAX_REQUEST_BYTES = 1_000_000
@@ -241,9 +242,9 @@ class SlackGateway:
 
         await self._socket_mode.run(on_socket_connected)
 
-    async def _forget_workspace(self, team_id: str, at: datetime) -> None:
+    async def _forget_workspace(self, team_id: str, at: datetime, removal: Removal) -> None:
         is_removed = await retry_until_done(
-            lambda: self._installations.delete_workspace(team_id, at),
+            lambda: self._installations.delete_workspace(team_id, self._clock(), removal, at=at),
             expected=StoreUnavailable,
             on_failure=lambda error, _wait_s: log.warning(
                 "store_unavailable", subsystem="slack", work="delete_workspace", reason=str(error)
@@ -256,6 +257,7 @@ class SlackGateway:
             return
         self._clients.pop(team_id, None)
         log.info("workspace_deleted", team=team_id)
+        self._wakeups.webhook.set()
         if self._workspaces is not None:
             self._workspaces.request_sync()
 

@@ -27,6 +27,7 @@ from bot.slack.scopes import BOT_SCOPES
 from bot.slack.token_cipher import TokenCipher
 from bot.store.channels.installations import STATE_LIFETIME, InstallationRepository, InstalledWorkspace
 from bot.store.database import StoreUnavailable
+from formatters.models.left_incident import Removal
 
 INSTALL_PATH = "/slack/install"
 REDIRECT_PATH = "/slack/oauth_redirect"
@@ -180,9 +181,9 @@ def _html_response(status: int, title: str, sentence: str) -> BoltResponse:
 
 
 def register_uninstall_listeners(
-    app: AsyncApp, forget_workspace: Callable[[str, datetime], Awaitable[None]]
+    app: AsyncApp, forget_workspace: Callable[[str, datetime, Removal], Awaitable[None]]
 ) -> None:
-    """Register the listeners for uninstallation; `forget_workspace(team id, time)` must not fail.
+    """Register the listeners for uninstallation; `forget_workspace(team id, time, why)` must not fail.
 
     `TeamResolver` has determined the workspace: an event that names two is handled for neither.
     """
@@ -191,7 +192,7 @@ def register_uninstall_listeners(
     async def on_uninstalled(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         # Acknowledged first, so Slack won't repeat it: `forget_workspace` retries until it is done.
         await ack()
-        await forget_workspace(context_team(context), _event_time(body))
+        await forget_workspace(context_team(context), _event_time(body), Removal.UNINSTALLED)
 
     @app.event("tokens_revoked")
     async def on_revoked(
@@ -200,7 +201,7 @@ def register_uninstall_listeners(
         await ack()
         # Users' tokens may be revoked too; gwevent only has the bot's.
         if (event.get("tokens") or {}).get("bot"):
-            await forget_workspace(context_team(context), _event_time(body))
+            await forget_workspace(context_team(context), _event_time(body), Removal.REVOKED)
 
 
 def _event_time(body: dict[str, Any]) -> datetime:

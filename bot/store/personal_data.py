@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.filters import FilterSyntaxError, parse_stored_criteria
 from bot.routing.intents import ChannelRef
 from bot.store import schema
+from bot.store.channels.acknowledgements import forget_acknowledgements
 from bot.store.channels.change_log import ChangeAuthor, record_changes, subscription_change
 from bot.store.channels.clauses import in_channel
 from bot.store.channels.escalation_rules import end_steps_without_rule
@@ -77,7 +78,7 @@ PERSON_COLUMNS: tuple[PersonColumn, ...] = (
     _column(schema.escalation_steps.c.unless_told, Treatment.TAKEN_OUT, "whom two rules name as next"),
     _column(schema.refused_mentions.c.target, Treatment.DELETED, "whom Slack refuses to mention"),
     _column(schema.observers.c.user_id, Treatment.DELETED, "who observes without a telescope"),
-    _column(schema.acknowledgements.c.user_id, Treatment.DELETED, "who pressed “I have it”"),
+    _column(schema.acknowledgements.c.user_id, Treatment.DELETED, "who has an event: it is handed back"),
     # The direct message to who installed the app is addressed to them.
     _column(schema.deliveries.c.channel_id, Treatment.DELETED, "who was welcomed"),
     _column(schema.channel_problems.c.channel_id, Treatment.DELETED, "who couldn't be welcomed"),
@@ -167,6 +168,9 @@ async def _forget(connection: AsyncConnection, user_id: str, now: datetime) -> F
     rows: dict[str, int] = {}
     for one in PERSON_COLUMNS:
         match one.treatment:
+            case Treatment.DELETED if one.column is schema.acknowledgements.c.user_id:
+                # After the steps, of which no one is to name them again.
+                count = await forget_acknowledgements(connection, user_id, now)
             case Treatment.DELETED:
                 count = await _delete(connection, one.column, user_id)
             case Treatment.ANONYMIZED:

@@ -245,6 +245,14 @@ class Retention:
                 await connection.execute(delete(_s).where(_s.c.escalation_id.in_(ids)))
                 result = await connection.execute(delete(_e).where(_e.c.id.in_(ids)))
             removed += result.rowcount
+        # Their escalations went with a workspace.
+        left = ~select(_e.c.id).where(_e.c.id == _c.c.escalation_id).exists() & _c.c.escalation_id.is_not(
+            None
+        )
+        left &= (_c.c.state != DeliveryState.PENDING.value) & (_c.c.created_at < closed_before)
+        while ids := await self._next_batch(select(_c.c.id).where(left)):
+            async with self._database.exclusive_transaction() as connection:
+                await connection.execute(delete(_c).where(_c.c.id.in_(ids)))
         return removed
 
     async def purge_actions(self, done_before: datetime) -> int:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from formatters.blockkit.mrkdwn import plain_text, replace_nbsp
 from formatters.models.escalation import EscalationEnd
 from formatters.models.escalation_report import EscalationReport, StepState
+from formatters.models.left_incident import LeftIncident, Removal
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.channel_view import ChannelView
@@ -26,6 +27,10 @@ _ENDS = {
     EscalationEnd.PREEMPTED: "It gave way to an event.",
 }
 """Why it is over, where that isn't time alone."""
+_REMOVALS = {
+    Removal.UNINSTALLED: "The {workspace} uninstalled gwevent (Slack: app_uninstalled).",
+    Removal.REVOKED: "The {workspace} revoked gwevent's token (Slack: tokens_revoked).",
+}
 
 
 def event_from_escalation(
@@ -56,11 +61,34 @@ def event_from_escalation(
     )
 
 
+def event_after_removal(left: LeftIncident, removed_at: datetime) -> WebhookEvent:
+    """Return what resolves an incident whose workspace gwevent was removed from at `removed_at`."""
+    is_drill = left.drill_number is not None
+    subject = (
+        f"subscription {left.drill_number}" if is_drill else plain_text(left.superevent_id or "an event")
+    )
+    who = f"workspace {plain_text(left.team_id)}"
+    reason = _REMOVALS[left.removal].format(workspace=who)
+    where = f"channel {plain_text(left.channel_id)}"
+    return WebhookEvent(
+        dedup_key=_key(is_drill, left.escalation_id, left.superevent_id, left.thread_id),
+        action=WebhookAction.RESOLVE,
+        title=("DRILL: " if is_drill else "") + f"{_HEADS[WebhookAction.RESOLVE]}: {subject}",
+        text=replace_nbsp(
+            f"{reason} gwevent calls nobody there any more. ({where}, {quantities.utc(removed_at)})"
+        ),
+        is_urgent=True,
+        time=removed_at,
+    )
+
+
 def dedup_key(report: EscalationReport) -> str:
     """Return the key of the operators' incident: one for a channel's event, one for each drill."""
-    if report.is_drill:
-        return f"drill:{report.id}"
-    return f"escalation:{report.superevent_id}:{report.thread_id}"
+    return _key(report.is_drill, report.id, report.superevent_id, report.thread_id)
+
+
+def _key(is_drill: bool, escalation_id: int, superevent_id: str | None, thread_id: int | None) -> str:
+    return f"drill:{escalation_id}" if is_drill else f"escalation:{superevent_id}:{thread_id}"
 
 
 def channel_url(team_id: str, channel_id: str) -> str:

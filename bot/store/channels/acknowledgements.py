@@ -10,6 +10,7 @@ from enum import Enum, auto
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.channels.event_actions import record_action
 from bot.store.database import Database
@@ -18,6 +19,7 @@ from bot.store.outbox.escalation_writer import Resumed, end_escalations, resume_
 from bot.store.outbox.models import Priority
 from formatters.models.escalation import Acknowledgement, EscalationEnd
 from formatters.models.event_action import EventAction, EventActionKind
+from formatters.models.forgotten import FORGOTTEN
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 
@@ -125,20 +127,43 @@ class AcknowledgementRepository:
             left = await _acknowledgements(connection, thread)
             if not gone:
                 return HandBackResult(outcome=HandBackOutcome.NOT_MINE, acknowledgements=left)
-            resumed = Resumed()
-            if not left and not await _is_retracted(connection, superevent_id):
-                resumed = await resume_escalations(connection, _e.c.thread_id == thread, now)
-            await _record(
-                connection, team_id, channel_id, superevent_id, user_id, EventActionKind.HANDED_BACK, now
-            )
-            channels = {thread: (team_id, channel_id)}
-            await mark_threads_stale(connection, channels, now, priority=Priority.ANSWER, even_muted=True)
+            resumed = await _hand_back(connection, thread, (team_id, channel_id), superevent_id, user_id, now)
         return HandBackResult(
             outcome=HandBackOutcome.HANDED_BACK,
             acknowledgements=left,
             resumed=resumed.escalations,
             is_paged=resumed.is_paged,
         )
+
+
+async def forget_acknowledgements(connection: AsyncConnection, user_id: str, now: datetime) -> int:
+    """Hand back what a person has, in the name of a forgotten person; return how many events they had."""
+    mine = select(_a.c.thread_id, _t.c.team_id, _t.c.channel_id, _t.c.superevent_id)
+    mine = mine.join(_t, _t.c.id == _a.c.thread_id).where(_a.c.user_id == user_id).order_by(_a.c.thread_id)
+    rows = (await connection.execute(mine)).all()
+    await connection.execute(delete(_a).where(_a.c.user_id == user_id))
+    for row in rows:
+        channel = (row.team_id, row.channel_id)
+        await _hand_back(connection, row.thread_id, channel, row.superevent_id, FORGOTTEN, now)
+    return len(rows)
+
+
+async def _hand_back(
+    connection: AsyncConnection,
+    thread: int,
+    channel: ChannelRef,
+    superevent_id: str,
+    user_id: str,
+    now: datetime,
+) -> Resumed:
+    """Record that a person no longer has an event, whose row is gone; resume its steps if nobody else has."""
+    resumed = Resumed()
+    left = await _acknowledgements(connection, thread)
+    if not left and not await _is_retracted(connection, superevent_id):
+        resumed = await resume_escalations(connection, _e.c.thread_id == thread, now)
+    await _record(connection, *channel, superevent_id, user_id, EventActionKind.HANDED_BACK, now)
+    await mark_threads_stale(connection, {thread: channel}, now, priority=Priority.ANSWER, even_muted=True)
+    return resumed
 
 
 async def _thread(

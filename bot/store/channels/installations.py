@@ -14,6 +14,8 @@ from bot.routing.planner import plan_installation
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.outbox.announcement_writer import write_announcements
+from bot.store.outbox.left_incidents import resolve_left_incidents
+from formatters.models.left_incident import Removal
 
 _i = schema.installations
 _s = schema.oauth_states
@@ -87,16 +89,25 @@ class InstallationRepository:
             for row in rows
         ]
 
-    async def delete_workspace(self, team_id: str, at: datetime | None = None) -> bool:
+    async def delete_workspace(
+        self,
+        team_id: str,
+        now: datetime,
+        removal: Removal = Removal.UNINSTALLED,
+        *,
+        at: datetime | None = None,
+    ) -> bool:
         """Delete all data of a workspace, subscriptions included; return True if it was installed.
 
-        `at` is the time when the app was removed: a workspace that has installed it again since is kept.
+        `at` is the time when the app was removed: a workspace that has installed it again since is kept. What
+        its escalations opened at the operators' service is resolved with the `removal` as the reason.
         """
         async with self._database.exclusive_transaction() as connection:
             query = select(_i.c.installed_at).where(_i.c.team_id == team_id)
             known = (await connection.execute(query)).first()
             if known is not None and at is not None and known.installed_at > at:
                 return False
+            await resolve_left_incidents(connection, team_id, removal, now)
             await connection.execute(delete(schema.leases).where(schema.leases.c.name == team_id))
             threads = select(schema.threads.c.id).where(schema.threads.c.team_id == team_id)
             tables = list(reversed(schema.metadata.sorted_tables))

@@ -13,6 +13,7 @@ from bot.store.database import Database
 from bot.store.outbox.due_time import due_conditions, due_parameters
 from bot.store.outbox.models import DeliveryState
 from bot.store.outbox.unheard_calls import report_unheard_call
+from formatters.models.left_incident import LeftIncident
 
 CLAIM_DURATION = timedelta(seconds=60)
 """A call that was claimed and has no outcome, because its process is gone, is made again after this."""
@@ -34,6 +35,8 @@ class WebhookCall:
     attempts: int
     """Including this one."""
     created_at: datetime
+    left: LeftIncident | None = None
+    """What the call resolves, if the escalation went with its workspace."""
 
 
 def _waits_for_another() -> ColumnElement[bool]:
@@ -94,6 +97,7 @@ class WebhookOutbox:
             escalation_id=row.escalation_id,
             attempts=row.attempts + 1,
             created_at=row.created_at,
+            left=None if row.left_open is None else LeftIncident.from_json(row.left_open),
         )
 
     async def mark_sent(self, call: WebhookCall, now: datetime) -> None:

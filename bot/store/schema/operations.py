@@ -63,6 +63,8 @@ webhook_calls = Table(
     # Exactly one of the three is set, depending on the kind. The escalation is no foreign key: it may be
     # purged before the call.
     Column("escalation_id", BigInteger),
+    # What the call resolves, as JSON (`LeftIncident`), if the escalation went with its workspace; else null.
+    Column("left_open", Text),
     Column("trouble_id", ForeignKey("troubles.id")),
     Column("superevent_id", ForeignKey("superevents.superevent_id")),
     Column("state", String(16), nullable=False, index=True),

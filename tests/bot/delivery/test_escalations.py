@@ -14,7 +14,9 @@ from bot.filters import parse_criteria
 from bot.local_slack.web_api.dispatcher import RecordedCall
 from bot.store.channels.acknowledgements import AcknowledgeOutcome, HandBackOutcome, HandBackResult
 from bot.store.channels.change_log import ChangeAuthor
+from bot.store.personal_data import PersonalData
 from formatters.answers import event_people
+from formatters.models.forgotten import FORGOTTEN
 from formatters.models.notice import Notice
 from tests.bot.routing.test_mentions import BBH, BURST
 from tests.support.delivery_harness import DeliveryHarness
@@ -347,6 +349,41 @@ async def hand_back(harness: DeliveryHarness, channel: str, user: str = "U9") ->
     harness.wakeups.intents_planned()
     await harness.wait_until_delivered()
     return done
+
+
+async def test_a_forgotten_person_hands_back_what_they_have(harness: DeliveryHarness) -> None:
+    channel = await begin(harness)
+    await take(harness, minutes=5)
+    await acknowledge(harness, channel)
+    forget = PersonalData(harness.factory.database).forget
+    await forget("U9", harness.clock(), dry_run=True)
+    await take(harness, minutes=1)
+    assert "On it: <@U9>" in str(harness.local_slack.messages(channel)[0]["blocks"]), "nothing was done"
+    await forget("U9", harness.clock())
+    await take(harness, seconds=299)
+    card = str(harness.local_slack.messages(channel)[0]["blocks"])
+    assert "I have it" in card and "On it" not in card
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>"]
+    await take(harness, seconds=1)
+    assert mentioned(harness, channel) == ["<!subteam^S1>", "<@U2>", "<@U3>"]
+    actions = await table(harness, "SELECT user_id, action FROM event_actions ORDER BY id")
+    assert [(row.user_id, row.action) for row in actions] == [
+        (FORGOTTEN, "acknowledged"),
+        (FORGOTTEN, "handed back"),
+    ]
+
+
+async def test_a_forgotten_person_who_is_next_isnt_mentioned_after_they_handed_it_back(
+    harness: DeliveryHarness,
+) -> None:
+    channel = await begin(harness, words="CBC notify <@U1> escalate 5min <@U9> 10min <@U3>")
+    await acknowledge(harness, channel)
+    await PersonalData(harness.factory.database).forget("U9", harness.clock())
+    await take(harness, minutes=5)
+    await take(harness, minutes=5)
+    assert mentioned(harness, channel)[-2:] == ["<@U1>", "<@U3>"]
+    posts = [str(call.args) for call in harness.calls("chat.postMessage", channel)]
+    assert not any("<@U9>" in post for post in posts[:2])
 
 
 async def begin_with_two_rules(harness: DeliveryHarness) -> str:

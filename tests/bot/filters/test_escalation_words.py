@@ -112,6 +112,12 @@ def test_times_in_hours_and_minutes(time: str, minutes: int) -> None:
         ("5min <@U2> webhook", '"webhook" stands alone, as the last step'),
         ("5min <@U2> 10min pagerduty", 'write "webhook" for the operators\' webhook'),
         ("5min <@U2> mock", "can't be mentioned"),
+        ("5min bob <@U2>", '"bob" can\'t be mentioned'),
+        ("soon <@U2>", '"soon" is no time: a time is missing before the next person or group'),
+        ("soon webhook", '"soon" is no time: a time is missing before webhook'),
+        ("soon @here", '"soon" is no time: a time is missing before @here'),
+        ("immediately to <!subteam^S1|@second> 5min", "a time is missing before the next"),
+        ("5min <@U2> soon <@U3>", "is a time missing before the next person or group?"),
         ("5min <@U2> notify-mocks", 'belongs before "escalate"'),
         ("5min @second", 'Slack didn\'t say who "@second" is'),
         ("5min <@U2> escalate 10min <@U3>", "stands there twice"),
@@ -121,6 +127,20 @@ def test_times_in_hours_and_minutes(time: str, minutes: int) -> None:
 )
 def test_what_is_unclear_is_asked(steps: str, sentence: str) -> None:
     assert sentence in sentence_of(f"notify @here escalate {steps}")
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.text("abcdefghijklmnopqrstuvwxyzäß'/", min_size=2, max_size=12),
+    st.sampled_from(["<@U2>", "<!subteam^S1|@b>", "@here", "webhook"]),
+)
+def test_any_word_where_a_time_is_missing_is_no_person_that_cant_be_mentioned(word: str, whom: str) -> None:
+    try:
+        rule = rule_of(f"notify <@U1> escalate {word} {whom}")
+    except FilterSyntaxError as refused:
+        assert "can't be mentioned" not in str(refused) or "did you mean" in str(refused), word
+        return
+    raise AssertionError(f"{word} is a time: {rule}")
 
 
 @pytest.mark.parametrize(

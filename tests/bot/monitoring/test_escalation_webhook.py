@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, insert, select, update
@@ -15,6 +16,7 @@ from bot.store import schema
 from bot.store.outbox.escalation_calls import call_for_escalations
 from bot.store.outbox.models import DeliveryKind
 from formatters.models.escalation import EscalationEnd
+from formatters.models.left_incident import Removal
 from formatters.webhook.payload import WebhookFormat
 from tests.bot.monitoring.conftest import Pager
 from tests.bot.monitoring.test_webhook import PATIENCE_S, calling, said, until, until_settled
@@ -99,6 +101,68 @@ async def test_what_is_handed_back_pages_again(
     again = ["resolve", "trigger"] if form is WebhookFormat.PAGERDUTY else ["trigger"]
     actions = [body[key] for body in pager.heard()]
     assert actions == ["trigger", "acknowledge", *again, "acknowledge", *again]
+
+
+@pytest.mark.parametrize("removal", list(Removal))
+@pytest.mark.parametrize("first", [EscalationChange.DUE, EscalationChange.ENDED])
+@pytest.mark.parametrize("is_drill", [False, True])
+async def test_the_incident_of_a_workspace_that_is_gone_is_resolved(
+    factory: Factory, clock: Clock, pager: Pager, removal: Removal, first: EscalationChange, is_drill: bool
+) -> None:
+    night = Night(factory, clock)
+    await night.begin()
+    if is_drill:
+        drill = {"thread_id": None, "drill_number": 3, "started_by": "U1"}
+        async with factory.database.exclusive_transaction() as connection:
+            await connection.execute(update(_e).values(drill))
+    caller = calling(factory, clock, Webhook(f"{pager.url}/v2/enqueue", WebhookFormat.PAGERDUTY, "key"))
+    async with caller:
+        await night.change(EscalationChange.DUE)
+        await until_settled(factory)
+    if first is EscalationChange.ENDED:
+        # It was over, and the operators weren't told yet.
+        await night.change(first)
+    clock.advance(minutes=1)
+    await factory.installations.delete_workspace(TEAM, clock(), removal)
+    assert not await factory.installations.delete_workspace(TEAM, clock(), Removal.UNINSTALLED)
+    async with calling(factory, clock, Webhook(f"{pager.url}/v2/enqueue", WebhookFormat.PAGERDUTY, "key")):
+        await until_settled(factory)
+    bodies = pager.heard()
+    assert [body["event_action"] for body in bodies] == ["trigger", "resolve"]
+    assert len({body["dedup_key"] for body in bodies}) == 1
+    text = str(bodies[1])
+    assert removal.value in text and TEAM in text and ("DRILL" in text) is is_drill
+    await factory.retention.purge_escalations(clock() + timedelta(days=1))
+    assert await factory.webhook_outbox.count_by_state() == {}, "nothing of the workspace is kept"
+
+
+async def test_a_workspace_that_is_gone_before_its_call_pages_nobody(
+    factory: Factory, clock: Clock, pager: Pager
+) -> None:
+    night = Night(factory, clock)
+    await night.begin()
+    await night.change(EscalationChange.DUE)
+    await factory.installations.delete_workspace(TEAM, clock())
+    async with calling(factory, clock, Webhook(pager.url, WebhookFormat.JSON)):
+        await until_settled(factory)
+    assert pager.calls == []
+
+
+async def test_escalations_of_one_thread_that_is_gone_resolve_one_incident(
+    factory: Factory, clock: Clock, pager: Pager
+) -> None:
+    night = Night(factory, clock)
+    await night.begin()
+    async with factory.database.exclusive_transaction() as connection:
+        row = {"team_id": TEAM, "channel_id": "C1", "thread_id": night.thread, "started_at": clock()}
+        other = (await connection.execute(insert(_e).values(row).returning(_e.c.id))).scalar_one()
+        await call_for_escalations(connection, [other], EscalationChange.DUE, clock())
+    await night.change(EscalationChange.DUE)
+    async with calling(factory, clock, Webhook(pager.url, WebhookFormat.JSON)):
+        await until_settled(factory)
+        await factory.installations.delete_workspace(TEAM, clock())
+        await until_settled(factory)
+    assert [action for action, _ in said(pager)].count("resolve") == 1
 
 
 async def test_an_acknowledgement_that_overtakes_its_trigger_ends_it(

@@ -229,11 +229,11 @@ async def test_uninstalled_workspace_is_deleted_once_the_store_answers(
     await installed(bot, slack, slack.team_id)
     forget, asked = factory.installations.delete_workspace, []
 
-    async def locked_at_first(team_id: str, at: datetime | None = None) -> bool:
+    async def locked_at_first(team_id: str, *about: Any, at: datetime | None = None) -> bool:
         asked.append(team_id)
         if len(asked) == 1:
             raise StoreUnavailable("locked")
-        return await forget(team_id, at)
+        return await forget(team_id, *about, at=at)
 
     monkeypatch.setattr(factory.installations, "delete_workspace", locked_at_first)
     slack.uninstall(team=slack.team_id)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import String, Table, Text, func, insert, select
+from sqlalchemy import String, Table, Text, func, insert, select, update
 
 from bot.app.factory import Factory
 from bot.cli.channel_file import dumps, loads
@@ -37,6 +37,7 @@ WITHOUT_PEOPLE = {
     *("channel_sites.folded", "channel_sites.name", "channel_sites.zone"),
     *("channel_telescopes.folded", "channel_telescopes.words", "channel_telescopes.shape"),
     "channels.problem",
+    "webhook_calls.left_open",
     # The name and institution of a circular's author, who is nobody of Slack.
     *("circulars.subject", "circulars.author"),
     *("related_messages.facts", "related_messages.stream", "nearby_alerts.facts", "nearby_alerts.stream"),
@@ -102,6 +103,10 @@ async def fill(factory: Factory, person: str = PERSON, channel: str = "C1") -> N
     )
     await record_notices(factory, decoded_notice())
     await factory.observers.toggle(*place, REAL, person, NOW)
+    async with factory.database.exclusive_transaction() as connection:
+        once = schema.escalation_steps.c
+        named = update(schema.escalation_steps).where(once.targets == f"<@{person}>")
+        await connection.execute(named.values(unless_told=f"<@{person}>"))
     await factory.acknowledgements.acknowledge(*place, REAL, person, NOW)
     await factory.mutes.mute(*place, REAL, person, NOW)
     await factory.counterparts.add(place, REAL, [(f"AT{person}", ReportedPosition(ra=1, dec=2))], by)

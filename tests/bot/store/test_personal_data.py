@@ -15,6 +15,7 @@ ROWS = {
     "subscriptions.words": "whom a subscription mentions",
     "mentions.targets": "an event keeps whom it mentioned",
     "escalation_steps.targets": "if nobody takes an event",
+    "escalation_steps.unless_told": "if nobody takes an event",
     "refused_mentions.target": "whom Slack refuses to mention",
     "observers.user_id": "who said that they observe without a telescope",
     "acknowledgements.user_id": "who has an event",

@@ -337,7 +337,7 @@ async def test_a_set_of_a_workspace_stays_in_force_when_one_of_its_name_is_built
 async def test_a_workspace_that_leaves_takes_its_sets_along(factory: Factory) -> None:
     await add(factory, ours())
     await add(factory, ours(), team="T2")
-    await factory.installations.delete_workspace(TEAM)
+    await factory.installations.delete_workspace(TEAM, NOW)
     assert await factory.criteria_sets.for_team(TEAM) == []
     assert len(await factory.criteria_sets.for_team("T2")) == 1
 

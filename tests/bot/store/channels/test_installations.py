@@ -79,8 +79,8 @@ async def test_delete_workspace_removes_every_row(factory: Factory, backend: str
         rows = (await connection.execute(select(schema.threads))).all()
         every = {row.id: (row.team_id, row.channel_id) for row in rows}
         await request_follow_ups(connection, every, NOW)
-    assert await factory.installations.delete_workspace(TEAM)
-    assert not await factory.installations.delete_workspace(TEAM)
+    assert await factory.installations.delete_workspace(TEAM, NOW)
+    assert not await factory.installations.delete_workspace(TEAM, NOW)
     async with factory.database.read_transaction() as connection:
         for table in workspace_tables():
             if "team_id" in table.c:
@@ -96,9 +96,9 @@ async def test_delete_workspace_removes_every_row(factory: Factory, backend: str
 
 async def test_reinstalled_workspace_is_not_deleted(factory: Factory) -> None:
     await factory.installations.save(ONE, NOW)
-    assert not await factory.installations.delete_workspace(TEAM, NOW - timedelta(minutes=5))
+    assert not await factory.installations.delete_workspace(TEAM, NOW, at=NOW - timedelta(minutes=5))
     assert await factory.installations.list_all() == [ONE]
-    assert await factory.installations.delete_workspace(TEAM, NOW + timedelta(minutes=5))
+    assert await factory.installations.delete_workspace(TEAM, NOW, at=NOW + timedelta(minutes=5))
 
 
 def test_every_table_is_a_workspaces_or_nobodys() -> None:
