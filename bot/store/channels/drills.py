@@ -19,6 +19,7 @@ from bot.store.channels.refused_mentions import load_refused_mentions
 from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.outbox.drill_writer import begin_drill, end_drills, load_finished_drills
+from bot.store.outbox.escalation_writer import awaits_somebody
 from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import DeliveryKind, DeliveryState
 from formatters.models.drill import DrillReport
@@ -35,7 +36,7 @@ class DrillOutcome(Enum):
     RUNNING = auto()
     """The channel has a drill; nothing was changed."""
     AWAITED = auto()
-    """Steps for an event in the channel may still come; nothing was changed."""
+    """An event in the channel waits for somebody to take it; nothing was changed."""
     NO_RULE = auto()
     """The subscription mentions nobody, or is paused; nothing was changed."""
     TAKEN = auto()
@@ -64,14 +65,14 @@ class DrillRepository:
     async def begin(self, channel: ChannelRef, number: int, user_id: str, now: datetime) -> DrillResult:
         """Begin the drill of the channel's subscription with this number, unless something is in its way.
 
-        While steps for an event in the channel may still come, nobody is to be distracted. The action is
-        recorded for the audit.
+        While an event in the channel waits for somebody, also after its last step, nobody is to be distracted.
+        The action is recorded for the audit.
         """
         async with self._database.exclusive_transaction() as connection:
             running = await _running(connection, channel)
             if running is not None:
                 return DrillResult(outcome=DrillOutcome.RUNNING, drill=running)
-            if await _has_steps_left(connection, channel):
+            if await _is_somebody_awaited(connection, channel):
                 return DrillResult(outcome=DrillOutcome.AWAITED)
             here = await load_active_subscriptions(connection, channel)
             criteria = next((s.criteria for s in here if s.number == number), None)
@@ -139,10 +140,9 @@ async def _running(connection: AsyncConnection, channel: ChannelRef) -> DrillRep
     return None if drill_id is None else await _load(connection, drill_id)
 
 
-async def _has_steps_left(connection: AsyncConnection, channel: ChannelRef) -> bool:
-    # Narrower than `EventPeople.is_awaited`: after its last step an event is awaited for a day.
-    runs = in_channel(_e, channel) & _e.c.thread_id.is_not(None) & _e.c.end_reason.is_(None)
-    return (await connection.execute(select(_e.c.id).where(runs).limit(1))).first() is not None
+async def _is_somebody_awaited(connection: AsyncConnection, channel: ChannelRef) -> bool:
+    here = in_channel(_e, channel) & awaits_somebody()
+    return (await connection.execute(select(_e.c.id).where(here).limit(1))).first() is not None
 
 
 async def _load(connection: AsyncConnection, drill_id: int) -> DrillReport | None:

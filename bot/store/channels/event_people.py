@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from bot.store import schema
 from bot.store.database import Database
-from formatters.models.escalation import Acknowledgement, EscalationEnd
+from bot.store.outbox.escalation_writer import awaits_somebody
+from formatters.models.escalation import Acknowledgement
 from formatters.models.event_people import NOBODY, EventPeople, Mute
 
 _a = schema.acknowledgements
@@ -32,9 +33,8 @@ class EventPeopleRepository:
                 one = Acknowledgement(user_id=row.user_id, since=row.since)
                 acknowledgements[row.thread_id].append(one)
             # One that was acknowledged and one that ended for another reason await nobody.
-            runs = or_(_e.c.end_reason.is_(None), _e.c.end_reason == EscalationEnd.COMPLETE.value)
-            escalating = select(_e.c.thread_id).where(_e.c.thread_id.in_(thread_ids), runs)
-            awaited = set((await connection.execute(escalating.where(_e.c.closed_at.is_(None)))).scalars())
+            escalating = select(_e.c.thread_id).where(_e.c.thread_id.in_(thread_ids), awaits_somebody())
+            awaited = set((await connection.execute(escalating)).scalars())
             muted = select(_m).where(_m.c.thread_id.in_(thread_ids))
             mutes = {
                 row.thread_id: Mute(user_id=row.muted_by, since=row.muted_at)

@@ -35,7 +35,14 @@ from bot.store.events.notices import load_notice_rows
 from bot.store.events.rows import read_notices
 from bot.store.outbox.edit_writer import mark_threads_stale
 from bot.store.outbox.escalation_calls import call_for_escalations
-from bot.store.outbox.escalation_writer import CANCELLED, CLOSED_AFTER, TAKEN, WAITING, end_escalations
+from bot.store.outbox.escalation_writer import (
+    CANCELLED,
+    CLOSED_AFTER,
+    TAKEN,
+    WAITING,
+    awaits_somebody,
+    end_escalations,
+)
 from bot.store.outbox.event_rank import event_ranks
 from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import DRILL_RANK, OPEN_STATES, DeliveryKind, DeliveryState, delivery_row
@@ -111,7 +118,10 @@ class EscalationRepository:
         return taken
 
     async def close_old(self, now: datetime) -> int:
-        """Close the escalations that began a day ago, whatever became of them; return how many."""
+        """Close the escalations that began a day ago, whatever became of them; return how many.
+
+        Cards whose event nobody took lose the button by an edit that waits for all others.
+        """
         old = (
             self._leases.serves_or_nobody_does(_e.c.team_id)
             & _e.c.closed_at.is_(None)
@@ -125,10 +135,14 @@ class EscalationRepository:
             waiting = _s.c.escalation_id.in_(ids) & (_s.c.state == WAITING)
             await connection.execute(update(_s).where(waiting).values(state=CANCELLED))
             mine = _e.c.id.in_(ids) & _e.c.closed_at.is_(None)
+            shown = select(_t.c.id, _t.c.team_id, _t.c.channel_id).join(_e, _e.c.thread_id == _t.c.id)
+            shown = shown.where(mine, awaits_somebody(), _t.c.root_ts.is_not(None))
+            cards = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(shown)).all()}
             runs = update(_e).where(mine, _e.c.end_reason.is_(None))
             await connection.execute(runs.values(end_reason=EscalationEnd.COMPLETE.value, ended_at=now))
             await connection.execute(update(_e).where(mine).values(closed_at=now))
             await call_for_escalations(connection, ids, EscalationChange.ENDED, now)
+            await mark_threads_stale(connection, cards, now)
         return len(ids)
 
     async def taken_step(self, step_id: int) -> TakenStep | None:

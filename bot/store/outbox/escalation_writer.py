@@ -99,6 +99,12 @@ async def begin_escalations(
     return ids
 
 
+def awaits_somebody() -> ColumnElement[bool]:
+    """Return the condition on escalations of events that somebody is to take: they run, or every step came."""
+    runs = _e.c.end_reason.is_(None) | (_e.c.end_reason == EscalationEnd.COMPLETE.value)
+    return _e.c.thread_id.is_not(None) & _e.c.closed_at.is_(None) & runs
+
+
 async def mark_mentioned(connection: AsyncConnection, mention_ids: Collection[int], at: datetime) -> None:
     """Count the steps that mention people from `at`, when Slack accepted the first mention.
 

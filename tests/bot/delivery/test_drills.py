@@ -212,6 +212,17 @@ async def test_a_drill_gives_way_to_an_event_that_needs_somebody(harness: Delive
     assert (await begin(harness, channel)).outcome is DrillOutcome.AWAITED
 
 
+async def test_no_drill_begins_while_an_event_whose_steps_all_came_waits(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels(words=WORDS)
+    await harness.record_notices(decoded_notice())
+    await work(harness, hours=1)
+    await work(harness, hours=1)
+    assert (await begin(harness, channel)).outcome is DrillOutcome.AWAITED
+    place_ = (harness.local_slack.team_id, channel, decoded_notice().superevent_id)
+    await harness.factory.acknowledgements.acknowledge(*place_, "U9", harness.clock())
+    assert (await begin(harness, channel)).outcome is DrillOutcome.BEGUN
+
+
 async def test_there_is_nothing_to_drill_without_a_rule(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels(words="CBC")
     assert (await begin(harness, channel)).outcome is DrillOutcome.NO_RULE

@@ -495,6 +495,27 @@ async def test_after_a_day_it_is_closed_and_the_operators_are_told(harness: Deli
     assert row.end_reason == "complete" and row.closed_at is not None
 
 
+async def test_after_a_day_the_card_has_no_button_to_take_it(harness: DeliveryHarness) -> None:
+    channel = await begin(harness, words="CBC notify <@U1> escalate 5min <@U2>")
+    await take(harness, minutes=5)
+    assert "I have it" in str(harness.local_slack.messages(channel)[0]["blocks"])
+    await take(harness, days=1)
+    assert "I have it" not in str(harness.local_slack.messages(channel)[0]["blocks"])
+
+
+async def test_after_a_day_a_muted_card_is_left_alone(harness: DeliveryHarness) -> None:
+    channel = await begin(harness, words="CBC notify <@U1> escalate 5min <@U2>")
+    where = (harness.local_slack.team_id, channel, EVENT)
+    await harness.factory.mutes.mute(*where, "U9", harness.clock())
+    await take(harness, minutes=5)
+    edits = len(harness.calls("chat.update", channel))
+    await take(harness, days=1)
+    assert len(harness.calls("chat.update", channel)) == edits
+    await harness.factory.mutes.unmute(*where, "U9", harness.clock())
+    await take(harness, minutes=1)
+    assert "I have it" not in str(harness.local_slack.messages(channel)[0]["blocks"])
+
+
 async def test_a_clock_far_ahead_that_nobody_trusts_closes_nothing(harness: DeliveryHarness) -> None:
     channel = await begin(harness)
     factory = harness.factory
