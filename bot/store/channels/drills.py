@@ -65,7 +65,7 @@ class DrillRepository:
     async def begin(self, channel: ChannelRef, number: int, user_id: str, now: datetime) -> DrillResult:
         """Begin the drill of the channel's subscription with this number, unless something is in its way.
 
-        While an event in the channel waits for somebody, also after its last step, nobody is to be distracted.
+        While an event waits for somebody there, also after its last step, nobody is to be distracted.
         The action is recorded for the audit.
         """
         async with self._database.exclusive_transaction() as connection:

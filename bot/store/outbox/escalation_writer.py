@@ -54,7 +54,7 @@ class NewEscalation:
 async def begin_escalations(
     connection: AsyncConnection, escalations: Sequence[NewEscalation], now: datetime
 ) -> list[int]:
-    """Write escalations whose times count from `now`, or from a hand-back if held; return their ids, in order.
+    """Write escalations whose times count from `now`, or from a hand-back; return their ids, in order.
 
     Nobody has an event that begins to escalate: an acknowledgement from before it was retracted ends.
     """
@@ -100,7 +100,7 @@ async def begin_escalations(
 
 
 def awaits_somebody() -> ColumnElement[bool]:
-    """Return the condition on escalations of events that somebody is to take: they run, or every step came."""
+    """Return the condition on escalations of events that somebody is to take: they run, or all steps came."""
     runs = _e.c.end_reason.is_(None) | (_e.c.end_reason == EscalationEnd.COMPLETE.value)
     return _e.c.thread_id.is_not(None) & _e.c.closed_at.is_(None) & runs
 

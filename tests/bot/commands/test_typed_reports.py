@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.app.factory import Factory
 from bot.commands.observe_form import form_words, input_errors
-from bot.commands.observe_sentences import MYSELF, read_observe_sentence
+from bot.commands.observe_sentences import MYSELF, read_observe_sentence, report_without_details
 from bot.commands.observe_words import Verb, parse_observe_words
 from bot.commands.people_questions import wants_to_take
 from bot.commands.question_cleaning import clean_question
@@ -69,6 +71,62 @@ async def test_what_people_put_around_a_report_doesnt_keep_it_from_being_stored(
     await answer_text(factory, "observe Paranal plan 4")
     text = await answer_text(factory, words, hours=21)
     assert "Paranal has done 3 fields in r to 21.5 mag" in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("we observed it with Paranal", "We observed it with Paranal.", "we've observed this with Paranal"),
+        *(
+            "I observed it from Paranal",
+            "we did observe it with Paranal",
+            "we just observed it with Paranal now",
+        ),
+        *("it was observed with Paranal", "Paranal has observed it", "Paranal observed this event already"),
+        *("we imaged it with Paranal", "we followed up using Paranal", "observe done it with Paranal"),
+    ],
+)
+async def test_who_says_only_that_it_was_observed_is_asked_which_fields(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    text = await answer_text(factory, words, hours=21)
+    assert "Nothing was stored" in text
+    assert f"/gwevent observe Paranal done {event.superevent_id}" in text
+    assert [one.status for one in await stored(factory, event)] == [ObservationStatus.PLANNED]
+    command = f"observe Paranal done {event.superevent_id}"
+    assert "has done 4 fields" in await answer_text(factory, command, hours=21)
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["we", "I", "we have", "I've", ""]),
+    st.sampled_from(["observed", "imaged", "followed up"]),
+    st.sampled_from(["it", "this", "the event"]),
+    st.sampled_from(["with", "from", "using", "by"]),
+    st.sampled_from(["ZTF", "DECam", "Paranal", "Palomar"]),
+    st.sampled_from(["", " 12 r 21.5", " in r to 21.5", ": fields 1-12", " at 03:20 UTC"]),
+)
+def test_a_report_with_anything_more_than_its_telescope_isnt_asked(
+    who: str, verb: str, what: str, by: str, name: str, more: str
+) -> None:
+    sentence = " ".join(f"{who} {verb} {what} {by} {name}{more}".split())
+    assert report_without_details(sentence) == (None if more else name)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "ZTF done",
+        "observe ZTF done",
+        "ZTF done 12 r",
+        "who observed it with ZTF",
+        "we observe with ZTF",
+        "a" * 999,
+    ],
+)
+def test_what_says_what_it_means_isnt_asked(sentence: str) -> None:
+    assert report_without_details(sentence) is None
 
 
 @pytest.mark.parametrize("words", ["I have it", "i’ve got it!", "ack", "I’m on it 👍", "I no longer have it"])
