@@ -116,8 +116,11 @@ class Sender:
         if not isinstance(outcome, Retry):
             self._history_lookup.forget(delivery.id)
             self._degraded_messages.forget(delivery.id)
-        if isinstance(outcome, Delivered) and not delivery.is_edit:
-            self.rate_control.record_post((delivery.team_id, delivery.channel_id))
+        if isinstance(outcome, Delivered):
+            if delivery.is_edit:
+                self.rate_control.record_edit(delivery.team_id)
+            else:
+                self.rate_control.record_post((delivery.team_id, delivery.channel_id))
         return outcome
 
     async def _attempt(self, delivery: Delivery) -> Outcome:

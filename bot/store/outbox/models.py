@@ -243,6 +243,8 @@ class Delivery:
     """True if the message was posted before and has been deleted since."""
     claimed_by: str = ""
     """The id of the worker that claimed it; see `bot.store.outbox.leases`."""
+    priority: int = Priority.EDIT
+    """The priority that the row had when it was claimed (`Priority`, or a number of a newer version)."""
     message_key: str | None = None
     """A random key in the metadata of its message; None for a row that is older than these keys."""
 
