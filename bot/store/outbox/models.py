@@ -267,6 +267,8 @@ class Delivered:
     """The time for an edit that adds missing parts, for example an image that Slack could not show yet."""
     mentions: Collection[str] = ()
     """The targets that the message was to mention, in Slack's notation."""
+    is_unchanged: bool = False
+    """True if no edit was sent, because the message shows the same already."""
     refused_mentions: Mapping[str, str] = field(default_factory=dict)
     """The targets that Slack refused to mention, each with Slack's error code."""
 

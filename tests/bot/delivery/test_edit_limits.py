@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from sqlalchemy import select
@@ -95,7 +97,7 @@ async def has_it(harness: DeliveryHarness, channel: str) -> None:
 
 
 def render_slowly(harness: DeliveryHarness, channel: str, seconds: float) -> None:
-    """A card whose state takes longer to load than those of the others; each edit shows something new."""
+    """Let the card's state in one channel take longer to load than in the others."""
     sender = harness.worker.sender
     render = sender.render
 
@@ -119,6 +121,21 @@ def use_up(harness: DeliveryHarness, limits: RateLimiter, *, left: int) -> None:
     limits.enabled = True
     for _ in range(TIER_3 - left):
         assert limits.count_call(harness.local_slack.team_id, EDIT, TIER_3) == 0
+
+
+@pytest.fixture(autouse=True)
+def changing_cards(harness: DeliveryHarness) -> None:
+    """Each edit shows something new, since one that doesn't isn't sent."""
+    sender, numbers = harness.worker.sender, count()
+    render = sender.render
+
+    async def rendered(delivery: Delivery) -> RenderedMessage | None:
+        found = await render(delivery)
+        if found is None or not delivery.is_edit:
+            return found
+        return replace(found, message=replace(found.message, text=f"{found.message.text} {next(numbers)}"))
+
+    sender.render = rendered
 
 
 @pytest.mark.slow
