@@ -144,7 +144,9 @@ async def _enqueue_missed_edits(
         # Somebody may have pressed "I have it" meanwhile.
         is_more_urgent = is_same and row.priority < sent.priority
         # A newer gwevent may know more priorities than this one.
-        priority = Priority(min(row.priority, Priority.EDIT)) if notice_id or is_more_urgent else Priority.EDIT
+        priority = (
+            Priority(min(row.priority, Priority.EDIT)) if notice_id or is_more_urgent else Priority.EDIT
+        )
         wanted[notice_id, priority][row.id] = (row.team_id, row.channel_id)
     for (notice_id, priority), channels in wanted.items():
         # What was sent was to reach a thread that is muted, and so is what came while it was sent.

@@ -329,7 +329,11 @@ class Story:
             turns.placed_by_order = 0
         wanted = await self.model(limit, busy, allowed, others, turns)
         got = await self.factory.outbox.claim(
-            self.now, limit, busy_channels=busy, edit_quota=lambda team, _: allowed[team], non_urgent_limit=others
+            self.now,
+            limit,
+            busy_channels=busy,
+            edit_quota=lambda team, _: allowed[team],
+            non_urgent_limit=others,
         )
         assert [d.id for d in got] == wanted
         self.compared += len(got)
