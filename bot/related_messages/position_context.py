@@ -104,7 +104,8 @@ _PLUS_MINUS_BEFORE = re.compile(rf"±[ ]?(?P<value>{_NUMBER})[ ]?{_UNIT.format('
 _PERCENT = re.compile(r"(?<![\d.])(\d\d(?:\.\d{1,2})?)[ ]?(?:%|percent|per cent)")
 _REDSHIFT = re.compile(
     # A capital Z alone is a metallicity.
-    r"(?<![\w.])(?:(?:z(?:_?\{?(?:host|spec|phot|sp|ph|hel)\}?)?|Z_?\{?(?:spec|phot|sp|ph|hel)\}?)[ ]?(?:=|:)[ ]?"
+    r"(?<![\w.])(?:(?:z(?:_?\{?(?:host|spec|phot|sp|ph|hel)\}?)?|Z_?\{?(?:spec|phot|sp|ph|hel)\}?)"
+    r"[ ]?(?:=|:)[ ]?"
     r"|(?P<word>(?i:redshift))\b(?P<between>[^\d.;<>~]{0,25}?))"
     r"(?P<z>\d{1,2}\.\d{1,6})(?!\d|\.\d)(?:[ ]?±[ ]?(?P<error>\d?\.\d{1,6}))?(?![ ]?-[ ]?\d)"
 )

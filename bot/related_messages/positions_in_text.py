@@ -92,7 +92,10 @@ _WORDED_ERROR = (
     r"(?P<raerror>[^\S\n]?[,(]?[^\S\n]?(?:[Ee]rr(?:or)?|[Uu]nc(?:ertainty)?)\.?[^\S\n]?[=:][^\S\n]?"
     rf"{_NUMBER}{_ERROR_UNIT})?"
 )
-_GAP = rf"{_WORDED_ERROR}{_ERROR}{_UNIT}{_AGAIN}{_PARENTHESIS}{_FRAME}[\s,;/|&.)\]]{{0,8}}(?:and\s{{1,4}}(?:the\s)?)?"
+_GAP = (
+    rf"{_WORDED_ERROR}{_ERROR}{_UNIT}{_AGAIN}{_PARENTHESIS}{_FRAME}"
+    r"[\s,;/|&.)\]]{0,8}(?:and\s{1,4}(?:the\s)?)?"
+)
 _BETWEEN = rf"{_ERROR}{_UNIT}(?:[\s]{{0,3}}[,;/&|][\s]{{0,3}}|\s{{1,4}})(?:and\s{{1,4}})?"
 _TAIL = rf"(?P<error>{_ERROR}){_UNIT}"
 
@@ -111,7 +114,10 @@ _BOTH_LABELLED = re.compile(
 )
 _KEY = r"(?:_[A-Z]{2,10})?"
 _VALUE_OF = r"(?:[^\S\n]{0,20}(?:[|=]|:(?=[^\S\n]))[^\S\n]{0,20}|\t{1,3}|[^\S\n]{2,20})"
-_END_OF_LINE = rf"{_ERROR}{_UNIT}[^\S\n]{{0,20}}(?:[({{\[][^\n]{{0,60}}|[|/,;](?:[^\n\d]|2000(?:\.0)?){{0,40}}|)[^\S\n]{{0,9}}"
+_END_OF_LINE = (
+    rf"{_ERROR}{_UNIT}[^\S\n]{{0,20}}"
+    r"(?:[({\[][^\n]{0,60}|[|/,;](?:[^\n\d]|2000(?:\.0)?){0,40}|)[^\S\n]{0,9}"
+)
 _ERROR_LINES = r"(?P<lines>(?:\n[|\s]{0,9}(?:RA|R\.A\.)?[ _-]?(?:[Ee]rr|ERR|[Uu]nc|UNC)[^\n]{0,80}){0,2})"
 _KEYED = re.compile(
     rf"{_RA}{_KEY}{_NOTE}{_VALUE_OF}{RA_VALUE}{_END_OF_LINE}{_ERROR_LINES}\n[^\S\n]{{0,9}}\|?[^\S\n]{{0,9}}"

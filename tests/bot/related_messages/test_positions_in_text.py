@@ -57,7 +57,7 @@ _IN_PROSE = {
     "key and value": "Name: AT2017gfo\nRA: 197.45042\nDec: -23.38147\nFilter: r",
     "key and value with bars": "RA | 197.45042\nDec | -23.38147",
     "key and value in a frame": (
-        "| Parameter | Value |\n|---|---|\n| RA (deg) | 197.45042 |\n| Dec (deg) | -23.38147 |\n| mag | 17.3 |"
+        "| Parameter | Value |\n|---|---|\n| RA (deg) | 197.45042 |\n| Dec (deg) | -23.38147 |\n| r | 17.3 |"
     ),
     "key, value and unit": "| RA | 197.45042 | deg (J2000) |\n| Dec | -23.38147 | deg (J2000) |",
     "key and value with tabs": "Name\tAT2017gfo\nRA\t197.45042\nDec\t-23.38147",
