@@ -188,7 +188,8 @@ def test_where_there_is_time_for_few_fields_more_that_are_asked_for_cost_none_of
         plan_pointings(skymap, PARANAL, telescope("0.5deg circle"), LIMITS, NOW, count=count).covered
         for count in (10, 30, 60, 100, 200)
     ]
-    assert 0 < covered[0] and covered == sorted(covered)
+    assert covered[0] > 0
+    assert covered == sorted(covered)
 
 
 def test_what_sets_first_is_observed_first() -> None:
