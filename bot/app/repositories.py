@@ -14,6 +14,7 @@ from bot.related_messages.nearby_windows import NearbyWindows
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store.channels.acknowledgements import AcknowledgementRepository
 from bot.store.channels.bulk_transfer import ChannelTransfer
+from bot.store.channels.card_details import CardDetailRepository
 from bot.store.channels.channel_moves import ChannelMoves
 from bot.store.channels.criteria_sets import CriteriaSetRepository
 from bot.store.channels.drills import DrillRepository
@@ -93,6 +94,7 @@ class Repositories:
         self.criteria_sets = CriteriaSetRepository(database)
         self.observers = ObserverRepository(database)
         self.acknowledgements = AcknowledgementRepository(database)
+        self.card_details = CardDetailRepository(database)
         self.event_people = EventPeopleRepository(database)
         self.observations = ObservationRepository(database)
         self.mentions = MentionRepository(database)
@@ -148,6 +150,7 @@ class Repositories:
         return RenderRepositories(
             notices=self.notices,
             subscriptions=self.subscriptions,
+            card_details=self.card_details,
             observers=self.observers,
             mutes=self.mutes,
             event_people=self.event_people,

@@ -109,7 +109,7 @@ def message_source(message: RelatedMessage) -> CandidateSource:
         # A stream that isn't in the table is called by its own word.
         label = _LABELS.get(message.stream, str(message.stream))
     return CandidateSource(
-        label=label, reported=message.created, stream=message.stream, kind=message.kind, url=message.url
+        label=label, reported=message.sent, stream=message.stream, kind=message.kind, url=message.url
     )
 
 

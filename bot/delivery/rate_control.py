@@ -1,8 +1,14 @@
 """Keep to Slack's rate limits: pauses of channels, of workspaces, and of edits.
 
-Slack takes about one post per second and channel, and answers 429 with Retry-After beyond that. `chat.update`
-has a limit of its own for each workspace, so a pause of edits leaves posts alone. All pauses live in memory:
-a delivery that was refused also carries its own `not_before` in the outbox.
+Slack takes about one post per second and channel, and answers 429 with Retry-After beyond that. All other
+limits count "per API method per workspace/team per app" (https://docs.slack.dev/apis/web-api/rate-limits).
+`chat.update` has tier 3, some 50 calls a minute, whatever the channel: its 429 pauses all edits of the
+workspace, and no post. All pauses live in memory: a delivery that was refused also carries its own
+`not_before` in the outbox.
+
+After a pause of edits Slack may take only few: which of ten that begin together it takes is chance. Therefore
+they begin one by one, in the order of the queue, and each that is made allows one more at once. Urgent edits
+(a retraction, "I have it") wait for no others in flight.
 """
 
 from __future__ import annotations
@@ -18,6 +24,8 @@ CHANNEL_PAUSE_S = 1.0
 """Pause of a channel after each post: Slack's own pace."""
 MAX_EDITS_PER_WORKSPACE = 10
 """Edits in flight in one workspace: their limit is low, and an urgent edit must not find it used up."""
+EXTRA_URGENT_EDITS = 2
+"""Urgent edits that may begin while as many others as may are in flight, since those may hang."""
 WORKSPACE_LIMIT_WINDOW_S = 1.0
 """Two channels that are refused within this time mean that the limit is the workspace's."""
 _WHOLE_WORKSPACE = "*"
@@ -31,6 +39,8 @@ class RateControl:
         self._paused_until: dict[ChannelRef, float] = {}
         self._edits_paused_until: dict[str, float] = {}
         self._edits_in_flight: Counter[str] = Counter()
+        self._edits_at_once: dict[str, int] = {}
+        """Team id -> edits in flight that a workspace is given after a pause; absent once it has them all."""
         self._last_rate_limit: dict[str, tuple[str, float]] = {}
         """Team id -> the channel that was refused last, and when."""
 
@@ -42,7 +52,10 @@ class RateControl:
         """Pause what Slack's 429 is about: the workspace's edits, the channel, or the whole workspace."""
         now = asyncio.get_running_loop().time()
         if delivery.is_edit:
-            self._edits_paused_until[delivery.team_id] = now + retry_after_s
+            # A shorter wait, which another answer named, would let others go before who waits for this one.
+            until = self._edits_paused_until.get(delivery.team_id, 0.0)
+            self._edits_paused_until[delivery.team_id] = max(until, now + retry_after_s)
+            self._edits_at_once[delivery.team_id] = 1
             return
         channel, refused_at = self._last_rate_limit.get(delivery.team_id, (delivery.channel_id, 0.0))
         self._last_rate_limit[delivery.team_id] = (delivery.channel_id, now)
@@ -63,11 +76,28 @@ class RateControl:
         """Count an edit that ended."""
         self._edits_in_flight[team_id] -= 1
 
-    def free_edit_slots(self, team_id: str) -> int:
-        """Return how many edits of a workspace may be claimed now."""
-        if self._edits_paused_until.get(team_id, 0.0) > asyncio.get_running_loop().time():
+    def record_edit(self, team_id: str) -> None:
+        """Note that Slack made an edit: after a pause, one more may be in flight."""
+        at_once = self._edits_at_once.get(team_id)
+        if at_once is None or self._are_edits_paused(team_id):
+            return
+        if at_once + 1 < MAX_EDITS_PER_WORKSPACE:
+            self._edits_at_once[team_id] = at_once + 1
+        else:
+            del self._edits_at_once[team_id]
+
+    def free_edit_slots(self, team_id: str, is_urgent: bool) -> int:
+        """Return how many edits of a workspace may be claimed now, urgent ones or others."""
+        if self._are_edits_paused(team_id):
             return 0
-        return MAX_EDITS_PER_WORKSPACE - self._edits_in_flight[team_id]
+        if is_urgent:
+            at_once = MAX_EDITS_PER_WORKSPACE + EXTRA_URGENT_EDITS
+        else:
+            at_once = self._edits_at_once.get(team_id, MAX_EDITS_PER_WORKSPACE)
+        return at_once - self._edits_in_flight[team_id]
+
+    def _are_edits_paused(self, team_id: str) -> bool:
+        return self._edits_paused_until.get(team_id, 0.0) > asyncio.get_running_loop().time()
 
     def drop_ended_pauses(self) -> None:
         """Forget the pauses of channels and workspaces that are over."""

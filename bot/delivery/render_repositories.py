@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.delivery.channel_grades import ChannelCriteriaSets
+from bot.store.channels.card_details import CardDetailRepository
 from bot.store.channels.drills import DrillRepository
 from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.mentions import MentionRepository
@@ -32,6 +33,7 @@ class RenderRepositories:
 
     notices: NoticeRepository
     subscriptions: SubscriptionRepository
+    card_details: CardDetailRepository
     observers: ObserverRepository
     mutes: MuteRepository
     event_people: EventPeopleRepository

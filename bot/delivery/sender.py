@@ -20,6 +20,7 @@ from bot.delivery.history_lookup import HistoryLookup
 from bot.delivery.loop_throttle import LoopThrottle
 from bot.delivery.rate_control import RateControl
 from bot.delivery.rendered_message import RenderedMessage
+from bot.delivery.shown_messages import ShownMessages
 from bot.slack.client import SlackClient
 from bot.slack.degradation import refused_mentions
 from bot.slack.errors import (
@@ -33,6 +34,7 @@ from bot.slack.errors import (
 )
 from bot.slack.lease_check import LeaseLost, send_only_while
 from bot.slack.message_metadata import DeliveryMetadata
+from bot.slack.message_parts import DroppedPart
 from bot.slack.request_team import get_client
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.models import (
@@ -47,6 +49,7 @@ from bot.store.outbox.models import (
 )
 from bot.store.outbox.outbox import Outbox
 from bot.store.outbox.plan_writer import IMAGE_WAIT
+from formatters.blockkit.message import Message
 
 MAX_STARTS_PER_TURN = 10
 """Requests begun in one turn of the event loop; between two turns, what people ask is acknowledged."""
@@ -93,6 +96,7 @@ class Sender:
         self._is_clock_trusted = is_clock_trusted
         self._history_lookup = HistoryLookup(clock, is_clock_trusted)
         self._degraded_messages = DegradedMessages()
+        self._shown_messages = ShownMessages()
         self._loop_throttle = LoopThrottle(MAX_STARTS_PER_TURN)
 
     async def send(self, delivery: Delivery) -> Outcome:
@@ -116,8 +120,11 @@ class Sender:
         if not isinstance(outcome, Retry):
             self._history_lookup.forget(delivery.id)
             self._degraded_messages.forget(delivery.id)
-        if isinstance(outcome, Delivered) and not delivery.is_edit:
-            self.rate_control.record_post((delivery.team_id, delivery.channel_id))
+        if isinstance(outcome, Delivered):
+            if delivery.is_edit and not outcome.is_unchanged:
+                self.rate_control.record_edit(delivery.team_id)
+            elif not delivery.is_edit:
+                self.rate_control.record_post((delivery.team_id, delivery.channel_id))
         return outcome
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
@@ -161,13 +168,9 @@ class Sender:
             return DeadLettered(reason="the root can't be edited any more")
         if delivery.posted_revision == delivery.target_revision:
             return Delivered(ts=ts, revision=delivery.target_revision)
+        is_unchanged = self._shown_messages.is_shown(delivery, ts, rendered.message)
         try:
-            dropped = await client.edit(
-                delivery.channel_id,
-                ts,
-                rendered.message,
-                dropped=self._degraded_messages.parts_to_drop(delivery.id),
-            )
+            dropped = await self._call_edit(client, delivery, ts, rendered.message, is_unchanged)
         except FileNotReady as failure:
             return await self._edit_without_image(client, delivery, rendered, failure)
         except SlackFailure as failure:
@@ -187,7 +190,25 @@ class Sender:
             # Also if this channel refused the image: other channels may show it.
             image_id=rendered.picture_id,
             follow_up_edit_at=again,
+            is_unchanged=is_unchanged,
         )
+
+    async def _call_edit(
+        self, client: SlackClient, delivery: Delivery, ts: str, message: Message, is_unchanged: bool
+    ) -> tuple[DroppedPart, ...]:
+        """Edit the root or Follow-up reply, unless it shows the message already; return the parts that Slack
+        refused. Raises SlackFailure.
+        """
+        dropped: tuple[DroppedPart, ...] = ()
+        if not is_unchanged:
+            self._shown_messages.forget(delivery)
+            parts = self._degraded_messages.parts_to_drop(delivery.id)
+            dropped = await client.edit(delivery.channel_id, ts, message, dropped=parts)
+        if not dropped:
+            is_root = delivery.kind is DeliveryKind.EDIT
+            revision = delivery.target_revision if is_root else delivery.follow_up_target
+            self._shown_messages.record(delivery, ts, message, revision)
+        return dropped
 
     async def _edit_follow_up(
         self, client: SlackClient, delivery: Delivery, rendered: RenderedMessage
@@ -197,13 +218,9 @@ class Sender:
             return DeadLettered(reason="the Follow-up reply is gone")
         if delivery.follow_up_posted == delivery.follow_up_target:
             return Delivered(ts=ts, revision=delivery.follow_up_target)
+        is_unchanged = self._shown_messages.is_shown(delivery, ts, rendered.message)
         try:
-            dropped = await client.edit(
-                delivery.channel_id,
-                ts,
-                rendered.message,
-                dropped=self._degraded_messages.parts_to_drop(delivery.id),
-            )
+            dropped = await self._call_edit(client, delivery, ts, rendered.message, is_unchanged)
         except SlackFailure as failure:
             # Slack's answer is final, or unknown and the same for minutes: then another reply says it.
             is_lost = failure.reason in ROOT_NOT_EDITABLE | ROOT_DELETED or (
@@ -216,6 +233,7 @@ class Sender:
             ts=ts,
             revision=delivery.follow_up_target,
             follow_up_edit_at=self._degraded_messages.restore_time(delivery, dropped, self._clock()),
+            is_unchanged=is_unchanged,
         )
 
     async def _edit_without_image(
@@ -239,6 +257,7 @@ class Sender:
     async def _post(self, client: SlackClient, delivery: Delivery, rendered: RenderedMessage) -> Outcome:
         thread_ts = _thread_ts(delivery)
         image_id = rendered.picture_id
+        shown = rendered.message
         metadata = self._delivery_metadata(delivery)
         try:
             posted = await client.post(
@@ -253,7 +272,8 @@ class Sender:
             # The words don't wait for the image, which comes with an edit.
             assert rendered.without_picture is not None
             image_id = None
-            posted = await client.post(delivery.channel_id, rendered.without_picture, metadata)
+            shown = rendered.without_picture
+            posted = await client.post(delivery.channel_id, shown, metadata)
         except SlackFailure as failure:
             if thread_ts is None or failure.reason not in ROOT_DELETED:
                 raise
@@ -269,6 +289,8 @@ class Sender:
             revision = delivery.target_revision if is_complete else 0
         elif delivery.kind is DeliveryKind.FOLLOW_UP:
             revision = delivery.follow_up_target
+        if revision is not None and not posted.dropped:
+            self._shown_messages.record(delivery, posted.ts, shown, revision)
         follow_up_edit_at = self._degraded_messages.restore_time(delivery, posted.dropped, self._clock())
         return Delivered(
             ts=posted.ts,

@@ -156,16 +156,18 @@ class Pipeline:
     ) -> IngestResult:
         if isinstance(message, Unread):
             return IngestResult.UNRELATED
-        is_news = origin.live and received - message.created <= self._rules.max_age
+        is_current = origin.live and received - message.created <= self._rules.max_age
         if isinstance(message, NearbyAlert):
-            alert = await self._stores.nearby_alerts.record(message, received, is_news=is_news)
+            alert = await self._stores.nearby_alerts.record(message, received, is_news=is_current)
             if alert.is_changed:
                 log.info("nearby_alert_stored", stream=message.stream, key=message.key)
             if alert.follow_ups:
                 self._wakeups.intents_planned()
             return IngestResult.NEARBY_ALERT
+        # The edit of a circular doesn't make it new.
+        is_news = is_current and received - message.sent <= self._rules.max_age
         recorded = await self._stores.related_messages.record(
-            message, received, is_news=is_news, plan=plan_message
+            message, received, is_news=is_news, is_current=is_current, plan=plan_message
         )
         if not recorded.superevent_ids:
             return IngestResult.UNRELATED

@@ -162,6 +162,12 @@ class Metrics:
             ["kind", "outcome"],
             registry=registry,
         )
+        self._unchanged_edits = Counter(
+            "gwevent_unchanged_edits",
+            "Edits that were not sent, because the message shows the same already.",
+            ["kind"],
+            registry=registry,
+        )
         self._calls = Counter(
             "gwevent_slack_calls", "Calls of Slack's Web API.", ["method", "outcome"], registry=registry
         )
@@ -223,6 +229,8 @@ class Metrics:
             self._outcomes.labels(delivery.kind.value, OUTCOME_LABELS.get(type(outcome), "other")).inc()
             if isinstance(outcome, Delivered) and DELIVERY_KINDS[delivery.kind].measured:
                 self._received_to_posted.observe((now - delivery.created_at).total_seconds())
+            if isinstance(outcome, Delivered) and outcome.is_unchanged:
+                self._unchanged_edits.labels(delivery.kind.value).inc()
 
     def set_connections(
         self,

@@ -57,6 +57,8 @@ LEAST_GAIN, LEAST_PART = 1e-5, 0.01
 is less: on a whole-sky map a small field holds little, and the first is as good as the last."""
 LEAST_OBSERVABLE = 1e-3
 """A site that sees less of a map than this has no plan."""
+_VERY_FEW = 12
+"""Fields up to which a third plan is cheap, for one more than fitted into the one before."""
 _SWAPS = 2
 """Passes in which each field is exchanged for a better one."""
 _TRIED = 32
@@ -126,9 +128,13 @@ def plan_pointings(
         task = _Task(ProbabilityCurve(skymap), telescope, view, slots, most)
         choice = _choose_fields(skymap, task)
         if choice is not None and 2 * choice.ra.size <= most:
-            # There is time for much fewer only: of these the centres tried can lie closer together.
+            # There is time for much fewer only: of these the centres tried can lie closer together, and one
+            # more may fit then.
             fewer = _choose_fields(skymap, replace(task, most=choice.ra.size))
-            choice = _better(choice, fewer)
+            one_more = None
+            if fewer is not None and fewer.ra.size == choice.ra.size <= _VERY_FEW:
+                one_more = _choose_fields(skymap, replace(task, most=choice.ra.size + 1))
+            choice = _better(choice, fewer, one_more)
     pointings = () if choice is None else _as_pointings(choice, view)
     return PointingPlan(
         telescope=telescope,

@@ -257,8 +257,10 @@ def _pair_columns(bases: Sequence[str]) -> tuple[int, int] | None:
 def _other_columns(header: Sequence[str], bases: Sequence[str], dec: int) -> dict[str, int]:
     found: dict[str, int] = {}
     bands = {name.strip() for name in header} & {"g", "r", "i", "y", "u", "J", "H", "K"}
+    # Among other words a capital Z is a metallicity.
+    is_capital = "Z" in header and any(re.search(r"[A-Z][a-z]|^[a-z]", name) for name in header)
     for at, base in enumerate(bases):
-        if _REDSHIFT.fullmatch(base) and not (base == "z" and bands):
+        if _REDSHIFT.fullmatch(base) and not (base == "z" and (bands or is_capital)):
             found.setdefault("redshift", at)
         elif _REDSHIFT_ERROR.fullmatch(base):
             found.setdefault("redshift error", at)

@@ -103,10 +103,11 @@ _RADIUS_FIRST = re.compile(
 _PLUS_MINUS_BEFORE = re.compile(rf"±[ ]?(?P<value>{_NUMBER})[ ]?{_UNIT.format('unit')}[ ]?[:,]?\s{{0,4}}$")
 _PERCENT = re.compile(r"(?<![\d.])(\d\d(?:\.\d{1,2})?)[ ]?(?:%|percent|per cent)")
 _REDSHIFT = re.compile(
-    r"(?<![\w.])(?:z(?:_?\{?(?:host|spec|phot|sp|ph|hel)\}?)?[ ]?(?:=|:)[ ]?"
-    r"|(?P<word>redshift)\b(?P<between>[^\d.;<>~]{0,25}?))"
-    r"(?P<z>\d{1,2}\.\d{1,6})(?![\d.])(?:[ ]?±[ ]?(?P<error>\d?\.\d{1,6}))?(?![ ]?-[ ]?\d)",
-    re.IGNORECASE,
+    # A capital Z alone is a metallicity.
+    r"(?<![\w.])(?:(?:z(?:_?\{?(?:host|spec|phot|sp|ph|hel)\}?)?|Z_?\{?(?:spec|phot|sp|ph|hel)\}?)"
+    r"[ ]?(?:=|:)[ ]?"
+    r"|(?P<word>(?i:redshift))\b(?P<between>[^\d.;<>~]{0,25}?))"
+    r"(?P<z>\d{1,2}\.\d{1,6})(?!\d|\.\d)(?:[ ]?±[ ]?(?P<error>\d?\.\d{1,6}))?(?![ ]?-[ ]?\d)"
 )
 _UNSURE = re.compile(r"limit|between|range|assum|less|more|max|min|\bif\b", re.IGNORECASE)
 _DISTANCE = re.compile(

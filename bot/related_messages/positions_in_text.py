@@ -12,6 +12,8 @@ Understood are
 - "RA = 197.45, Dec = -23.38", with labels before both or before the pair, on one line or two, in degrees or
   sexagesimal with h m s, d ' ", colons or blanks;
 - 13h09m48.1s -23d22m53s without labels, and 13:09:48.1 -23:22:53 behind a name;
+- the same on two lines of a table of keys and values, with bars, tabs, colons or "=" between;
+- "AT2017gfo (197.45042, -23.38147)": a pair that stands behind the designation of a transient;
 - Galactic l and b in degrees with the word Galactic beside them;
 - rows of tables below a line that names the columns RA and Dec (`position_tables`).
 """
@@ -58,6 +60,8 @@ _MAX_ANCHORS = 4000
 _SAME = 5 / 3600
 """Degrees within which two positions of a text are one, unless both have a name of their own."""
 _EQUIVALENT = re.compile(r"\s{0,3}[),;]?\s{0,3}(?:=|\(?(?:which is )?equivalent|or\b|i\.e\.|corresponding)")
+_LARGE = 100.0
+"""Degrees of right ascension from which a pair behind a name is no pair of magnitudes."""
 _STEPS = 3.0
 """Steps of the coarser one's last digit within which a position said in another way is the same."""
 
@@ -72,22 +76,33 @@ _DEC = r"(?:Decl(?:ination)?|decl(?:ination)?|DECL(?:INATION)?|Dec|dec|DEC|DE|[D
 _IS = r"(?:[^\S\n]{0,4}(?:[=:]{1,2}|(?:is|of|at|are|was)\b)\s{0,6}|[^\S\n]{1,4})"
 _OPEN = r"[(\[]?[^\S\n]?"
 _NUMBER = r"\d{1,4}(?:\.\d{1,6})?"
-_PLUS_MINUS = rf"(?:±[^\S\n]?{_NUMBER}|\+[^\S\n]?{_NUMBER}[^\S\n]?/?[^\S\n]?-[^\S\n]?{_NUMBER})"
-_ERROR_UNIT = r"(?:[^\S\n]?(?:arcsec|sec|mas|s|\")(?!\w))?"
+_PLUS_MINUS = (
+    rf"(?:±[^\S\n]?(?:{_NUMBER}|\d{{1,2}}[s\"]\.\d{{1,4}})"
+    rf"|\+[^\S\n]?{_NUMBER}[^\S\n]?/?[^\S\n]?-[^\S\n]?{_NUMBER}"
+    rf"|\^\{{\+{_NUMBER}\}}_?\{{-{_NUMBER}\}})"
+)
+_ERROR_UNIT = r"(?:[^\S\n]?(?:arc[ -]?sec(?:onds?)?|sec(?:onds?)?|mas|s|\")(?!\w))?"
 _ERROR = rf"(?:[^\S\n]?{_PLUS_MINUS}{_ERROR_UNIT})?"
 _UNIT = r"(?:[^\S\n]?(?:degrees|deg|°)(?!\w))?"
 _FRAME = r"(?:[^\S\n]?[(\[]?[^\S\n]?(?:J\s?2000(?:\.0)?|ICRS|FK5)(?!\w)[^\S\n]?[)\]]?)?"
 _PARENTHESIS = r"(?:[^\S\n]?[(\[][^()\[\]]{0,80}[)\]])?"
 _AGAIN = r"(?:[^\S\n]{0,4}=[^\S\n]{0,4}\d{1,3}\.\d{1,9}[^\S\n]{0,2}\(?deg\.?\)?)?"
 """The same in degrees, as UVOT's circulars have it: "13:09:48.10 = 197.45042 (deg.)"."""
-_GAP = rf"{_ERROR}{_UNIT}{_AGAIN}{_PARENTHESIS}{_FRAME}[\s,;/|&.)\]]{{0,8}}(?:and\s{{1,4}}(?:the\s)?)?"
+_WORDED_ERROR = (
+    r"(?P<raerror>[^\S\n]?[,(]?[^\S\n]?(?:[Ee]rr(?:or)?|[Uu]nc(?:ertainty)?)\.?[^\S\n]?[=:][^\S\n]?"
+    rf"{_NUMBER}{_ERROR_UNIT})?"
+)
+_GAP = (
+    rf"{_WORDED_ERROR}{_ERROR}{_UNIT}{_AGAIN}{_PARENTHESIS}{_FRAME}"
+    r"[\s,;/|&.)\]]{0,8}(?:and\s{1,4}(?:the\s)?)?"
+)
 _BETWEEN = rf"{_ERROR}{_UNIT}(?:[\s]{{0,3}}[,;/&|][\s]{{0,3}}|\s{{1,4}})(?:and\s{{1,4}})?"
 _TAIL = rf"(?P<error>{_ERROR}){_UNIT}"
 
 _ANCHOR = re.compile(
     r"(?<![\w.\\^-])(?:R\.?[^\S\n]?A\.?(?=[^A-Z])|r\.a\.|[Rr]a(?=\W|_)|[Rr]ight[^\S\n][Aa]|RIGHT[^\S\n]A|[Aa]lpha"
     r"|RAJ|\d{1,2}[^\S\n]?h[^\S\n]{0,2}\d{1,2}[^\S\n]?m[^\S\n]{0,2}\d|\d{1,2}:\d{2}:\d{2}[.\s,]"
-    r"|\(?l[^\S\n]?[,=])"
+    r"|\(?l[^\S\n]?[,=]|\(\d{1,3}\.\d)"
 )
 _LABELLED = re.compile(
     rf"{_RA}{_NOTE}{_IS}{_OPEN}{RA_VALUE}{_GAP}{_DEC}{_NOTE}{_IS}{_OPEN}(?:(?P<gap>-)[^\S\n](?=\d))?"
@@ -96,6 +111,32 @@ _LABELLED = re.compile(
 _BOTH_LABELLED = re.compile(
     rf"{_RA}{_NOTE}[^\S\n]{{0,2}}(?:[,/&]|and)?[^\S\n]{{0,2}}{_DEC}{_NOTE}[)\]]?{_NOTE}{_IS}{_OPEN}"
     rf"{RA_VALUE}{_BETWEEN}{DEC_VALUE}{_TAIL}"
+)
+_KEY = r"(?:_[A-Z]{2,10})?"
+_VALUE_OF = r"(?:[^\S\n]{0,20}(?:[|=]|:(?=[^\S\n]))[^\S\n]{0,20}|\t{1,3}|[^\S\n]{2,20})"
+_END_OF_LINE = (
+    rf"{_ERROR}{_UNIT}[^\S\n]{{0,20}}"
+    r"(?:[({\[][^\n]{0,60}|[|/,;](?:[^\n\d]|2000(?:\.0)?){0,40}|)[^\S\n]{0,9}"
+)
+_ERROR_LINES = r"(?P<lines>(?:\n[|\s]{0,9}(?:RA|R\.A\.)?[ _-]?(?:[Ee]rr|ERR|[Uu]nc|UNC)[^\n]{0,80}){0,2})"
+_KEYED = re.compile(
+    rf"{_RA}{_KEY}{_NOTE}{_VALUE_OF}{RA_VALUE}{_END_OF_LINE}{_ERROR_LINES}\n[^\S\n]{{0,9}}\|?[^\S\n]{{0,9}}"
+    rf"{_DEC}{_KEY}{_NOTE}{_VALUE_OF}{DEC_VALUE}{_TAIL}(?P<rest>[^\n]{{0,80}})"
+)
+"""Two lines of a table of keys and values, between which lines with errors may stand."""
+_START_OF_LINE = re.compile(r"[|\s*•-]{0,20}")
+_BARE_PAIR = re.compile(
+    r"\((?P<ra>\d{1,3}\.\d{1,12})[^\S\n]?(?P<raunit>degrees|deg|°|d)?[^\S\n]?,[^\S\n]?"
+    r"(?P<sign>[+-]?)(?P<dec>\d{1,2}\.\d{1,12})[^\S\n]?(?P<decunit>degrees|deg|°|d)?[^\S\n]?(?=[,;)])(?P<error>)"
+)
+_DESIGNATION_BEFORE = re.compile(
+    r"(?<![\w/-])(?:(?:AT|SN)[ _]?(?:19|20)\d\d[A-Za-z]{1,6}|(?:ZTF|ATLAS|GOTO|Gaia|PS|DES)\d\d[a-z]{1,9})"
+    r"(?: at)?[^\S\n]?$"
+)
+_OTHER_PAIR = re.compile(
+    r"\b(?:distances?|magnitudes?|mags?|[km]?pc|offsets?|colou?rs?|ind(?:ex|ices)|phases?|epochs?|days|flux\w*"
+    r"|slopes?|velocit\w+|temperatures?|pixels?)\b",
+    re.IGNORECASE,
 )
 _UNITS_ONLY = re.compile(rf"{RA_HMS}[\s,;/]{{0,4}}{DEC_DMS}(?P<error>)")
 _COLONS_ONLY = re.compile(
@@ -198,8 +239,10 @@ def _pairs(text: str) -> Iterator[_Found]:
 
 def _pair_at(text: str, start: int) -> _Found | None:
     if text[start] in "l(":
-        return _galactic_at(text, start)
+        return _galactic_at(text, start) or _bare_pair_at(text, start)
     if not text[start].isdecimal():
+        if (keyed := _keyed_at(text, start)) is not None:
+            return keyed
         match = _LABELLED.match(text, start) or _BOTH_LABELLED.match(text, start)
         if match is None or (text[start] in "Aa" and not _is_surely_equatorial(match)):
             return None
@@ -226,6 +269,47 @@ def _pair_at(text: str, start: int) -> _Found | None:
     return _found(match)
 
 
+def _keyed_at(text: str, start: int) -> _Found | None:
+    line_start = text.rfind("\n", 0, start) + 1
+    if start - line_start > 20 or _START_OF_LINE.fullmatch(text, line_start, start) is None:
+        return None
+    match = _KEYED.match(text, start)
+    if match is None or (text[start] in "Aa" and not _is_surely_equatorial(match)):
+        return None
+    # A second number with a bar before it is another source's.
+    if "|" in match["rest"] and re.search(r"\d", match["rest"].replace("2000", "")):
+        return None
+    return _found(match)
+
+
+def _bare_pair_at(text: str, start: int) -> _Found | None:
+    """Return the pair of numbers in parentheses behind a designation, if it hardly is anything else.
+
+    "AT2023abc (17.4, 18.3)" may be magnitudes, offsets or a distance: the numbers have three decimals and
+    more, or a unit, or a sign and a right ascension that is larger than such values are.
+    """
+    match = _BARE_PAIR.match(text, start)
+    before = text[max(0, start - 120) : start]
+    if match is None or _DESIGNATION_BEFORE.search(before[-40:]) is None:
+        return None
+    digits = min(len(match[name].partition(".")[2]) for name in ("ra", "dec"))
+    has_units = match["raunit"] is not None or match["decunit"] is not None
+    is_large = match["sign"] != "" and float(match["ra"]) >= _LARGE
+    if not (has_units or digits > 2 or is_large):
+        return None
+    close = text.find(")", match.end(), match.end() + 60)
+    behind = text[match.end() : match.end() + 60 if close < 0 else close]
+    if _OTHER_PAIR.search(f"{before} {behind}") is not None:
+        return None
+    if (
+        close >= 0
+        and has_unit(text, close + 1)
+        and not re.match(r"\s?(?:deg|°)", text[close + 1 : close + 6])
+    ):
+        return None
+    return _found(match)
+
+
 def _is_surely_equatorial(match: re.Match[str]) -> bool:
     """Return whether α and δ are coordinates and not, say, the indices of a spectrum."""
     groups = match.groupdict()
@@ -241,7 +325,9 @@ def _found(match: re.Match[str], *, negative: bool = False) -> _Found | None:
         return None
     if negative:
         written = dataclasses.replace(written, dec=-written.dec)
-    own = bool(match["error"]) or "±" in match[0] or _OWN_ERRORS.search(f"{match[0]} {behind}") is not None
+    groups = match.groupdict()
+    own = bool(match["error"] or groups.get("raerror") or groups.get("lines"))
+    own = own or "±" in match[0] or _OWN_ERRORS.search(f"{match[0]} {behind}") is not None
     return _Found(written, match.start(), match.end(), own)
 
 

@@ -32,12 +32,15 @@ class MessageState:
     """True if another circular retracted the event before."""
     is_named: bool = True
     """False if an older version named the event, and this one no longer does."""
+    is_edit: bool = False
+    """True if its sender edited what was told before, or what is old news."""
 
 
 def plan_message(state: MessageState) -> list[Intent]:
     """Plan what a new or changed message causes, provided that it is news.
 
-    Beside a root that was given up a reply would wait forever. A muted thread is told of a retraction alone.
+    An edit changes the replies that stand, and makes none. Beside a root that was given up a reply would wait
+    forever. A muted thread is told of a retraction alone.
     """
     alive = [thread for thread in state.threads if thread.root is not RootState.DEAD]
     heard = [thread for thread in alive if not thread.is_muted]
@@ -48,7 +51,7 @@ def plan_message(state: MessageState) -> list[Intent]:
     shown = [thread for thread in heard if thread.channel in wanting]
     if not state.is_named:
         return [UpdateFollowUp(*thread.channel, only_existing=True) for thread in shown]
-    intents: list[Intent] = [UpdateFollowUp(*thread.channel) for thread in shown]
+    intents: list[Intent] = [UpdateFollowUp(*t.channel, only_existing=state.is_edit) for t in shown]
     if state.message.retracts_event and not (state.had_retracted or state.is_event_retracted):
         intents += [AnnounceRetractionCircular(thread.id, state.message_id) for thread in told]
     return intents

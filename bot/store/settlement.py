@@ -139,9 +139,14 @@ async def _enqueue_missed_edits(
     wanted: defaultdict[tuple[int, Priority], dict[int, ChannelRef]] = defaultdict(dict)
     for row in (await connection.execute(behind)).all():
         sent = shown[row.id]
-        notice_id = row.subject_id if row.edit == sent.id and row.subject_id != sent.subject_id else 0
+        is_same = row.edit == sent.id
+        notice_id = row.subject_id if is_same and row.subject_id != sent.subject_id else 0
+        # Somebody may have pressed "I have it" meanwhile.
+        is_more_urgent = is_same and row.priority < sent.priority
         # A newer gwevent may know more priorities than this one.
-        priority = Priority(min(row.priority, Priority.EDIT)) if notice_id else Priority.EDIT
+        priority = (
+            Priority(min(row.priority, Priority.EDIT)) if notice_id or is_more_urgent else Priority.EDIT
+        )
         wanted[notice_id, priority][row.id] = (row.team_id, row.channel_id)
     for (notice_id, priority), channels in wanted.items():
         # What was sent was to reach a thread that is muted, and so is what came while it was sent.

@@ -221,8 +221,9 @@ def _notes(answer: PlanAnswer) -> Iterator[str]:
     )
     yield (
         f"Above {quantities.number(limits.altitude)}° from begin to end of each exposure{dark}."
-        " RA and Dec: centre, ICRS, degrees. Altitude: in the middle of the exposure. Share: the probability"
-        " that this field holds and none before it."
+        " In the order of time: each as early as it can be, what sets first before the rest; none waits to be"
+        " higher. RA and Dec: centre, ICRS, degrees. Altitude: in the middle of the exposure. Share: the"
+        " probability that this field holds and none before it."
     )
     if telescope.fixed_fields:
         yield f"Only the telescope's own {quantities.pluralize(len(telescope.fixed_fields), 'field')}."

@@ -73,13 +73,21 @@ class RelatedMessageRepository:
         self._database = database
 
     async def record(
-        self, message: RelatedMessage, received_at: datetime, *, is_news: bool, plan: MessagePlanner
+        self,
+        message: RelatedMessage,
+        received_at: datetime,
+        *,
+        is_news: bool,
+        is_current: bool | None = None,
+        plan: MessagePlanner,
     ) -> RecordedMessage:
         """Store a message for each event that it names and write its plan, in one transaction.
 
-        `is_news` is False for an old message and one from an archive, which plan nothing. Raises
-        StoreUnavailable: then nothing was stored.
+        `is_news` is False for an old message and one from an archive, which plan nothing. `is_current`, by
+        default the same, is True also for a new edit of an old message, which changes the replies that stand.
+        Raises StoreUnavailable: then nothing was stored.
         """
+        is_current = is_news if is_current is None else is_current
         async with self._database.read_transaction() as connection:
             known = await _load_versions(connection, message)
         if _is_outdated_circular(message, known):
@@ -103,18 +111,23 @@ class RelatedMessageRepository:
                     continue
                 is_new = True
                 row_id = await _write(connection, message, facts, superevent_id, old, received_at, is_news)
-                if not is_news:
+                if not is_current:
                     continue
-                state = await _load_state(connection, message, superevent_id, row_id)
+                was_news = old is not None and bool(old.news)
+                is_edit = message.first_created is not None and (was_news or not is_news)
+                state = await _load_state(connection, message, superevent_id, row_id, is_edit=is_edit)
                 if state is None:
                     continue
+                if is_edit and (not was_news or old.retracts_event):
+                    # What an old message says, or an edited one has said before, isn't announced.
+                    state = replace(state, had_retracted=True)
                 intents = plan(state)
                 await write_follow_ups(connection, intents, superevent_id, received_at)
                 planned += len(intents)
         return RecordedMessage(superevent_ids=ids, is_new=is_new, intents=planned)
 
     async def for_event(self, superevent_id: str) -> list[StoredMessage]:
-        """Return the messages about a superevent, those that were written last first.
+        """Return the messages about a superevent, those that were sent last first, edited or not.
 
         All, but for BOOM's and HERMES' oldest beyond MAX_CANDIDATE_CHARACTERS.
         """
@@ -138,7 +151,9 @@ class RelatedMessageRepository:
         if beyond:
             log.warning("candidates_left_out", superevent_id=superevent_id, messages=len(beyond))
         # In a thread, for a thousand long ones take a second.
-        return await asyncio.to_thread(_shown, rows)
+        shown = await asyncio.to_thread(_shown, rows)
+        # An edit moves no circular up.
+        return sorted(shown, key=lambda stored: (stored.message.sent, stored.id), reverse=True)
 
     async def versions(self, superevent_id: str) -> MessageVersions:
         """Return what differs as soon as a message about the superevent is new or changed.
@@ -158,7 +173,7 @@ class RelatedMessageRepository:
 
 
 async def _load_state(
-    connection: AsyncConnection, message: RelatedMessage, superevent_id: str, row_id: int
+    connection: AsyncConnection, message: RelatedMessage, superevent_id: str, row_id: int, *, is_edit: bool
 ) -> MessageState | None:
     """Return what the plan of a stored message depends on; None if the event has no thread."""
     threads = await load_threads(connection, superevent_id)
@@ -176,6 +191,7 @@ async def _load_state(
         is_event_retracted=is_retracted,
         had_retracted=had_retracted,
         is_named=_is_shown(message, superevent_id),
+        is_edit=is_edit,
     )
 
 

@@ -40,6 +40,11 @@ class Candidate:
         """True if the delivery may take one of the places that are reserved for urgent ones."""
         return not self.mock and self.priority <= Priority.ANSWER
 
+    @property
+    def is_urgent_edit(self) -> bool:
+        """True for an edit about a real event that goes before other edits: a retraction, "I have it"."""
+        return self.is_edit and not self.mock and self.priority < Priority.EDIT
+
 
 class FairShare:
     """The state of the round robin between channels, used when more is due than one claim may take."""
@@ -70,8 +75,9 @@ class ClaimRequest:
     limit: int
     busy_channels: Container[ChannelRef]
     """Channels for which nothing is claimed; (team, "*") stands for a whole workspace."""
-    edit_quota: Callable[[str], int]
-    """Returns the number of edits that may be claimed for a workspace (team id)."""
+    edit_quota: Callable[[str, bool], int]
+    """Returns how many edits may be claimed for a workspace (team id): up to which number an urgent one may
+    be among them (True), or another one (False)."""
     non_urgent_limit: int
     """Number of deliveries that are not urgent that may be claimed."""
 
@@ -111,7 +117,7 @@ def select_within_limits(
             or not (one.is_urgent or non_urgent_left > 0)
         ):
             continue
-        if one.is_edit and edits[one.team_id] >= request.edit_quota(one.team_id):
+        if one.is_edit and edits[one.team_id] >= request.edit_quota(one.team_id, one.is_urgent_edit):
             continue
         edits[one.team_id] += one.is_edit
         non_urgent_left -= not one.is_urgent

@@ -218,7 +218,7 @@ class ClaimQuery:
             teams = (await connection.execute(_TEAMS_QUERIES[edits](self._is_owned))).all()
             able = [row.team_id for row in teams if (row.team_id, "*") not in request.busy_channels]
             if edits:
-                able = [team for team in able if request.edit_quota(team) > 0]
+                able = [team for team in able if request.edit_quota(team, True) > 0]
             if able:
                 heads = _HEADS_QUERIES[connection.dialect.name, edits]
                 rows = await connection.execute(heads, {"teams": json.dumps(able)})

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.outbox.event_rank import event_ranks
-from bot.store.outbox.models import RATE_LIMIT_ERRORS, DeliveryKind, DeliveryState, Priority, delivery_row
+from bot.store.outbox.models import (
+    OPEN_STATES,
+    RATE_LIMIT_ERRORS,
+    DeliveryKind,
+    DeliveryState,
+    Priority,
+    delivery_row,
+)
 from bot.store.outbox.muted_threads import without_muted
 
 _d = schema.deliveries
@@ -57,20 +64,15 @@ async def enqueue_edits(
     ended = _d.c.state.in_([DeliveryState.SENT.value, DeliveryState.DEAD.value])
     await connection.execute(update(_d).where(edits, ended).values(queued_again))
     if notice_id:
-        under_way = update(_d).where(
-            edits, _d.c.state.in_([DeliveryState.PENDING.value, DeliveryState.SENDING.value])
-        )
-        await connection.execute(under_way.values(subject_id=notice_id, priority=int(priority)))
+        under_way = update(_d).where(edits, _d.c.state.in_(OPEN_STATES))
+        # What waits for another reason may be more urgent than the notice.
+        least = case((_d.c.priority < int(priority), _d.c.priority), else_=int(priority))
+        await connection.execute(under_way.values(subject_id=notice_id, priority=least))
         # The new notice must not expire because of the age of an earlier attempt.
         tried = (_d.c.state == DeliveryState.PENDING.value) & _d.c.reason.is_not(None)
         await connection.execute(update(_d).where(edits, tried).values(created_at=now))
         # The edit now brings news, so it is tried at once unless Slack itself set the delay (Retry-After).
-        refused = _d.c.reason.is_not(None) & _d.c.reason.not_in(RATE_LIMIT_ERRORS) & (_d.c.not_before > due)
-        await connection.execute(
-            update(_d)
-            .where(edits, _d.c.state == DeliveryState.PENDING.value, refused)
-            .values(not_before=due, attempts=0)
-        )
+        await _hasten_refused(connection, channels, due)
     if not_before is None:
         # Nothing is left to wait for, unless Slack asked for the delay; in that case `reason` is set.
         idle = _d.c.reason.is_(None) & (_d.c.not_before > due)
@@ -121,6 +123,19 @@ async def mark_threads_stale(
         connection, channels, now, not_before=not_before, priority=priority, even_muted=even_muted
     )
     if priority < Priority.EDIT:
+        # One that is being sent gives its priority to the next one (`bot.store.settlement`).
         waiting = (_d.c.kind == DeliveryKind.EDIT.value) & (_d.c.priority > int(priority))
-        waiting &= _d.c.thread_id.in_(channels) & (_d.c.state == DeliveryState.PENDING.value)
+        waiting &= _d.c.thread_id.in_(channels) & _d.c.state.in_(OPEN_STATES)
         await connection.execute(update(_d).where(waiting).values(priority=int(priority)))
+        await _hasten_refused(connection, channels, now)
+
+
+async def _hasten_refused(connection: AsyncConnection, threads: Collection[int], due: datetime) -> None:
+    """Have the threads' edits that failed tried again at `due`, unless Slack itself set the delay."""
+    edits = _d.c.thread_id.in_(threads) & (_d.c.kind == DeliveryKind.EDIT.value)
+    refused = _d.c.reason.is_not(None) & _d.c.reason.not_in(RATE_LIMIT_ERRORS) & (_d.c.not_before > due)
+    await connection.execute(
+        update(_d)
+        .where(edits, _d.c.state == DeliveryState.PENDING.value, refused)
+        .values(not_before=due, attempts=0)
+    )

@@ -188,7 +188,6 @@ async def enqueue_follow_up_edits(
                 not_before=due,
                 held_until=due,
                 attempts=0,
-                doubtful=False,
                 reason=None,
                 created_at=now,
                 subject_id=_d.c.thread_id if is_news else 0,

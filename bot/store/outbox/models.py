@@ -243,6 +243,8 @@ class Delivery:
     """True if the message was posted before and has been deleted since."""
     claimed_by: str = ""
     """The id of the worker that claimed it; see `bot.store.outbox.leases`."""
+    priority: int = Priority.EDIT
+    """The priority that the row had when it was claimed (`Priority`, or a number of a newer version)."""
     message_key: str | None = None
     """A random key in the metadata of its message; None for a row that is older than these keys."""
 
@@ -265,6 +267,8 @@ class Delivered:
     """The time for an edit that adds missing parts, for example an image that Slack could not show yet."""
     mentions: Collection[str] = ()
     """The targets that the message was to mention, in Slack's notation."""
+    is_unchanged: bool = False
+    """True if no edit was sent, because the message shows the same already."""
     refused_mentions: Mapping[str, str] = field(default_factory=dict)
     """The targets that Slack refused to mention, each with Slack's error code."""
 

@@ -142,14 +142,14 @@ class Outbox:
         limit: int,
         *,
         busy_channels: Container[ChannelRef] = (),
-        edit_quota: Callable[[str], int] = lambda _: 1_000_000,
+        edit_quota: Callable[[str, bool], int] = lambda _team, _is_urgent: 1_000_000,
         non_urgent_limit: int | None = None,
     ) -> list[Delivery]:
         """Claim up to `limit` due deliveries, at most one a channel and none in `busy_channels`.
 
         The order is that of `bot.store.outbox.claiming`. On PostgreSQL only workspaces are served that this
-        worker has the lease of. `edit_quota(team_id)` returns how many edits of a workspace may be claimed,
-        `non_urgent_limit` is how many deliveries that aren't urgent. Raises StoreUnavailable.
+        worker has the lease of. `edit_quota(team_id, is_urgent)` returns how many edits of a workspace may be
+        claimed, `non_urgent_limit` is how many deliveries that aren't urgent. Raises StoreUnavailable.
         """
         if limit <= 0:
             return []
@@ -343,6 +343,7 @@ def _delivery_from_row(row: Any, worker_id: str) -> Delivery:
         was_posted=row.sent_at is not None,
         superevent_revision=row.superevent_revision,
         claimed_by=worker_id,
+        priority=row.priority,
         message_key=row.key,
     )
 

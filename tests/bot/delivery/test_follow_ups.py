@@ -226,3 +226,17 @@ async def test_a_reply_that_lost_a_part_by_a_guess_is_whole_again_later(follow_u
     [reply] = [m for m in follow_ups.harness.local_slack.messages(channel) if m["text"] == follow_ups.text]
     assert reply["blocks"], "an edit brought them"
     assert len(follow_ups.harness.calls(EDIT)) == 1
+
+
+@pytest.mark.parametrize("fault", [{"error": "zomeru_katta", "times": 2}, {"drop": "before", "times": 5}])
+async def test_an_edit_that_lost_a_part_by_a_guess_is_made_whole_later(
+    follow_ups: FollowUps, fault: dict[str, Any]
+) -> None:
+    channel = await open_thread(follow_ups)
+    await follow_ups.say()
+    await follow_ups.finish()
+    follow_ups.harness.local_slack.fail(EDIT, having=("blocks",), **fault)
+    await follow_ups.say()
+    await follow_ups.finish()
+    [reply] = [m for m in follow_ups.harness.local_slack.messages(channel) if m["text"] == follow_ups.text]
+    assert reply["blocks"], "another edit brought them"

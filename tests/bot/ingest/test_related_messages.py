@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -95,6 +96,23 @@ async def test_old_ones_and_archives_fill_the_store_and_post_nothing(factory: Fa
     await way_in.handle(circular(REAL, number=2, created=NOW), FILE)
     await way_in.handle(circular("S200101a", number=3, created=NOW), topic(Stream.CIRCULARS))
     assert len(await stored_messages(factory)) == 3 and await planned_follow_ups(factory) == []
+
+
+async def test_the_edit_of_an_old_circular_is_kept_and_told_as_no_news(
+    factory: Factory, clock: Clock
+) -> None:
+    await subscribe(factory, "all circulars", "C1")
+    await record_notices(factory, decoded_notice())
+    way_in = create_pipeline(factory, clock)
+    sent = clock() - MAX_AGE - timedelta(hours=1)
+    again = json.loads(circular(REAL, number=1, created=sent)) | {"editedOn": clock().timestamp() * 1000}
+    await way_in.handle(json.dumps(again).encode(), topic(Stream.CIRCULARS))
+    assert len(await stored_messages(factory)) == 1 and await planned_follow_ups(factory) == []
+    fresh = json.loads(circular(REAL, number=2, created=clock())) | {
+        "editedOn": (clock() + timedelta(minutes=1)).timestamp() * 1000
+    }
+    await way_in.handle(json.dumps(fresh).encode(), topic(Stream.CIRCULARS))
+    assert await planned_follow_ups(factory) == [("C1", FOLLOW_UP)]
 
 
 @pytest.mark.parametrize("stream", [*Stream, "fermi-gbm", "svom", "word-of-a-newer-version"])

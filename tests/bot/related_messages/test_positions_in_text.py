@@ -49,6 +49,25 @@ _IN_PROSE = {
     "the same in degrees behind": (
         "RA (J2000)  =  13:09:48.10 = 197.45042 (deg.)\nDec (J2000) = -23:22:53.3  = -23.38147 (deg.)"
     ),
+    "errors of each coordinate": "RA = 13:09:48.1 ± 0.3 s, Dec = -23:22:53.3 ± 0.4 arcsec",
+    "errors in whole words": "RA = 13:09:48.1 ± 0.3 seconds; Dec = -23:22:53.3 ± 4 arc seconds",
+    "fractions of errors behind the unit": 'RA = 13:09:48.1 ± 0s.3, Dec = -23:22:53.3 ± 0".4',
+    "errors in TeX": "RA = $197.45042^{+0.2}_{-0.3}$ deg, Dec = $-23.38147^{+0.2}_{-0.1}$ deg",
+    "errors with a word": "RA = 13:09:48.1, err = 0.3 s, Dec = -23:22:53.3, err = 0.4 arcsec",
+    "key and value": "Name: AT2017gfo\nRA: 197.45042\nDec: -23.38147\nFilter: r",
+    "key and value with bars": "RA | 197.45042\nDec | -23.38147",
+    "key and value in a frame": (
+        "| Parameter | Value |\n|---|---|\n| RA (deg) | 197.45042 |\n| Dec (deg) | -23.38147 |\n| r | 17.3 |"
+    ),
+    "key, value and unit": "| RA | 197.45042 | deg (J2000) |\n| Dec | -23.38147 | deg (J2000) |",
+    "key and value with tabs": "Name\tAT2017gfo\nRA\t197.45042\nDec\t-23.38147",
+    "key, value and error lines": "RA [deg] = 197.45042\nRA error [deg] = 0.1\nDec [deg] = -23.38147",
+    "key, value and an error": "RA: 197.45042 deg\nError: 0.1 deg\nDec: -23.38147 deg\nError: 0.1 deg",
+    "keywords": "RA      = 197.45042   / [deg]\nDEC     = -23.38147   / [deg]",
+    "keys with words": "RA_OBJECT:  197.45042\nDEC_OBJECT: -23.38147",
+    "a pair behind a name": "the kilonova AT2017gfo (197.45042, -23.38147) faded",
+    "a pair of degrees behind a name": "AT2017gfo (197.45042 deg, -23.38147 deg)",
+    "a pair and more behind a name": "AT2017gfo (197.45042, -23.38147, z = 0.0098)",
     "Galactic": "at the Galactic coordinates l = 308.37924, b = 39.29593 deg",
 }
 
@@ -136,6 +155,17 @@ _NOT_REPORTED = {
     "fields of a survey": "Field RA Dec limit\nF1 10.676272 -21.774082 20.1",
     "tiles without a header": "58 | OAFA | (17h 31m 05.95s , -16d 28m 30.0s) | C | 10 | 14.0",
     "photometry": "mjd mag filter\n60192.24512 20.32 ztfg",
+    "the map's place": "The maximum a posteriori location is RA = 197.4, Dec = -23.4",
+    "columns of a pointing": "Pointing\nRA | 197.45042\nDec | -23.38147",
+    "two columns of values": "Field | A | B\nRA | 197.45 | 198.45\nDec | -23.38 | -23.39",
+    "magnitudes behind a name": "AT2017gfo (17.45, 18.38) and AT2017gfo (17.4, +18.3)",
+    "offsets behind a name": "AT2017gfo (0.35, -0.12)",
+    "offsets with digits behind a name": "AT2017gfo (1.2504, -0.1235) arcsec",
+    "distance and magnitude behind a name": "the distance and magnitude of AT2017gfo (140.5, -15.8)",
+    "a pair with a unit behind a name": "AT2017gfo (197.45, -23.38) km/s",
+    "a pair with a unit": "AT2017gfo (197.45, -23.38 mag)",
+    "another pair": "the data (197.45042, -23.38147) of AT2017gfo",
+    "a pair behind a galaxy": "NGC 4993 (197.45042, -23.38147)",
     "flux limits": "time soft hard\n0.256  22.8  15.3\n1.024  11.6  7.8",
 }
 
@@ -223,6 +253,59 @@ def test_distance_of_the_event_isn_t_taken_for_the_source_s() -> None:
 )
 def test_redshift_is_of_the_position_that_it_is_said_of(text: str, redshifts: list[float | None]) -> None:
     assert [position.redshift for position in find_positions(text)] == redshifts
+
+
+@pytest.mark.parametrize(
+    ("words", "redshift"),
+    [
+        ("Z = 0.02", None),
+        ("a metallicity of Z = 0.02", None),
+        ("Z_sun = 0.02", None),
+        ("z = 0.02", 0.02),
+        ("redshift Z = 0.02", 0.02),
+        ("redshift (Z=0.02)", 0.02),
+        ("Z_spec = 0.02", 0.02),
+        ("REDSHIFT = 0.02", 0.02),
+    ],
+)
+def test_a_capital_z_is_a_redshift_only_where_its_words_say_so(words: str, redshift: float | None) -> None:
+    (position,) = find_positions(f"AT2023abc at RA=49.8, Dec=37.8 has a host with {words}.")
+    assert position.redshift == redshift
+
+
+@pytest.mark.parametrize(
+    ("header", "redshift"),
+    [
+        ("Name RA Dec Z", None),
+        ("Name RA Dec z", 0.02),
+        ("NAME RA DEC Z", 0.02),
+        ("Name RA Dec Redshift", 0.02),
+    ],
+)
+def test_a_capital_z_is_a_column_of_redshifts_among_capitals(header: str, redshift: float | None) -> None:
+    (position,) = find_positions(f"{header}\nAT2023abc 49.8224 37.7884 0.02")
+    assert position.redshift == redshift
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RA [deg] = 77.43\nRA error [deg] = 0.1\nDec [deg] = 5.72\nDec error [deg] = 0.2",
+        "RA = 13:09:48.1, err = 0.3 s, Dec = -23:22:53.3, err = 0.4 arcsec",
+        "RA = 77.43 ± 0.2 degrees, Dec = 5.72 ± 0.7 degrees",
+    ],
+)
+def test_errors_of_each_coordinate_are_no_radius(text: str) -> None:
+    (position,) = find_positions(text)
+    assert position.radius is None
+
+
+def test_pairs_behind_names_are_theirs() -> None:
+    found = find_positions("AT2017gfo (197.4, −23.4) and AT2023abc (12.5042, +3.3815).")
+    assert [(one.name, one.ra, one.dec) for one in found] == [
+        ("AT2017gfo", 197.4, -23.4),
+        ("AT2023abc", 12.5042, 3.3815),
+    ]
 
 
 def test_distance_of_the_next_source_isn_t_this_one_s() -> None:

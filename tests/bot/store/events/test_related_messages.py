@@ -256,3 +256,55 @@ async def test_of_a_flood_of_candidates_the_newest_are_read_and_every_circular(
     assert read == [
         one for one in every if one.message.stream is Stream.CIRCULARS or one.message.key in ("4", "5")
     ]
+
+
+def edited(number: str, *, sent_days_ago: float = 0.0, minutes: int = 30, **given: object) -> RelatedMessage:
+    """A circular that its sender edited this many minutes after NOW."""
+    first = NOW - timedelta(days=sent_days_ago)
+    return replace(
+        related_message(number, created=NOW + timedelta(minutes=minutes), **given), first_created=first
+    )
+
+
+async def test_an_edited_circular_stays_in_its_place_and_changes_the_replies_that_stand(
+    followed: Factory,
+) -> None:
+    for number, minutes in (("1", 5), ("2", 9)):
+        await record(followed, related_message(number, created=NOW + timedelta(minutes=minutes)))
+    assert await planned_follow_ups(followed) == [("C1", FOLLOW_UP)]
+    again = replace(edited("1"), first_created=NOW + timedelta(minutes=5))
+    done = await record(followed, again)
+    assert (done.is_new, done.intents) == (True, 1)
+    stored = await followed.related_messages.for_event(REAL)
+    assert [one.message.number for one in stored] == [2, 1] and stored[1].message == again
+
+
+async def test_the_edit_of_an_old_circular_makes_no_reply(followed: Factory) -> None:
+    await record(followed, related_message("1", created=NOW - timedelta(days=3)), is_news=False)
+    repository = followed.related_messages
+    for old in (edited("1", sent_days_ago=3), edited("2", sent_days_ago=3)):
+        done = await repository.record(old, LATER, is_news=False, is_current=True, plan=plan_message)
+        assert done.is_new
+    assert await planned_follow_ups(followed) == []
+    assert len(await repository.for_event(REAL)) == 2
+    await record_notices(followed, decoded_notice(alert_type="INITIAL", minutes=1))
+    assert await planned_follow_ups(followed) == [], "nor with the next notice"
+
+
+async def test_an_edited_circular_that_was_never_told_is_news_on_the_day_it_was_sent(
+    followed: Factory,
+) -> None:
+    assert (await record(followed, edited("1"))).intents == 1
+    assert await planned_follow_ups(followed) == [("C1", FOLLOW_UP)]
+
+
+async def test_an_edit_announces_a_retraction_once_and_none_of_old_news(followed: Factory) -> None:
+    await record(followed, related_message("1"))
+    await record(followed, edited("1", retracts_event=True))
+    assert ("C1", ANNOUNCED) in await planned_follow_ups(followed)
+    assert (await record(followed, edited("1", minutes=40, retracts_event=True))).intents == 1
+    other = edited("2", sent_days_ago=3, retracts_event=True)
+    done = await followed.related_messages.record(
+        other, LATER, is_news=False, is_current=True, plan=plan_message
+    )
+    assert done.intents == 1

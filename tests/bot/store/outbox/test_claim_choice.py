@@ -28,7 +28,7 @@ def candidate(number: int, priority: Priority, *, team: str = "T1", mock: bool =
 
 
 def request(*, edits: int = 9, non_urgent: int = 9) -> ClaimRequest:
-    return ClaimRequest(limit=9, busy_channels=(), edit_quota=lambda _: edits, non_urgent_limit=non_urgent)
+    return ClaimRequest(limit=9, busy_channels=(), edit_quota=lambda *_: edits, non_urgent_limit=non_urgent)
 
 
 @pytest.mark.parametrize("priority", Priority)

@@ -73,7 +73,7 @@ def candidate(number: int, rank: tuple[bool, int, int], place: Place = PLACES[0]
 
 
 def asked(limit: int = 1, **more: Any) -> ClaimRequest:
-    usual: dict[str, Any] = {"busy_channels": (), "edit_quota": lambda _: 1_000, "non_urgent_limit": 1_000}
+    usual: dict[str, Any] = {"busy_channels": (), "edit_quota": lambda *_: 1_000, "non_urgent_limit": 1_000}
     return ClaimRequest(limit, **(usual | more))
 
 
@@ -136,7 +136,7 @@ def test_the_choice_keeps_its_rules(
 ) -> None:
     turns = FairShare()
     turns.placed_by_order = owed
-    criteria = asked(limit, busy_channels=busy, edit_quota=lambda _: edits, non_urgent_limit=others)
+    criteria = asked(limit, busy_channels=busy, edit_quota=lambda *_: edits, non_urgent_limit=others)
     chosen, in_turn = choose_candidates(candidates, criteria, turns)
     places = [one.channel for one in chosen]
     assert len(chosen) <= limit and len(set(places)) == len(places) and not busy & set(places)
@@ -329,7 +329,11 @@ class Story:
             turns.placed_by_order = 0
         wanted = await self.model(limit, busy, allowed, others, turns)
         got = await self.factory.outbox.claim(
-            self.now, limit, busy_channels=busy, edit_quota=allowed.__getitem__, non_urgent_limit=others
+            self.now,
+            limit,
+            busy_channels=busy,
+            edit_quota=lambda team, _: allowed[team],
+            non_urgent_limit=others,
         )
         assert [d.id for d in got] == wanted
         self.compared += len(got)

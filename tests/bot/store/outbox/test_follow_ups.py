@@ -362,11 +362,11 @@ async def test_an_outcome_that_lost_parts_by_a_guess_is_edited_again(posted: Fac
 
 async def test_edits_alone_count_against_the_quota_of_edits(posted: Factory, clock: Clock) -> None:
     await request(posted, clock)
-    [post] = await posted.outbox.claim(clock(), 10, edit_quota=lambda _: 0)
+    [post] = await posted.outbox.claim(clock(), 10, edit_quota=lambda *_: 0)
     await posted.outbox.record_outcomes([(post, Delivered(ts="2.0", revision=1))], clock())
     await request(posted, clock)
     clock.advance(seconds=5)
-    assert await posted.outbox.claim(clock(), 10, edit_quota=lambda _: 0) == []
+    assert await posted.outbox.claim(clock(), 10, edit_quota=lambda *_: 0) == []
     await claim(posted, clock, EDIT)
 
 
