@@ -31,7 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import extract_attributes
 from bot.related_messages.nearby_windows import NearbyWindows
-from bot.routing.intents import Intent
+from bot.routing.intents import DeferToSkyMap, Intent
 from bot.routing.planner import shows_new_map
 from bot.routing.state import RoutingState
 from bot.sources.base import FILE, GRACEDB, LIVE_SOURCES
@@ -82,6 +82,8 @@ class RecordResult:
     """False if the notice was stored before."""
     intents: int
     """The number of intents in its plan."""
+    is_deferred: bool = False
+    """True if a part of its plan waits for queries of its sky map."""
 
 
 class NoticeRepository:
@@ -130,7 +132,7 @@ class NoticeRepository:
             intents = plan(state)
             draw = draw_image and shows_new_map(state)
             await write_notice_plan(connection, intents, state, notice_id, received_at, draw_image=draw)
-            return RecordResult(new=True, intents=len(intents))
+            return RecordResult(new=True, intents=len(intents), is_deferred=DeferToSkyMap() in intents)
 
     async def superevent(self, superevent_id: str) -> Superevent | None:
         """Return a superevent with all its notices; None if none is known."""
