@@ -104,7 +104,7 @@ class DeliveryWorker:
                 try:
                     if self._heartbeat_workspaces != set(self._clients):
                         await self._heartbeat()
-                    is_continuing = await self._start_due(may_be_urgent=may_be_urgent) > 0
+                    is_continuing = await self._start_due(may_be_urgent=may_be_urgent)
                 except StoreUnavailable as error:
                     _log_store_unavailable(error, "claim")
                     is_continuing = False
@@ -163,8 +163,11 @@ class DeliveryWorker:
             async with asyncio.timeout(max(MIN_WAIT_S, wait_s)):
                 await self._wakeup.wait()
 
-    async def _start_due(self, *, may_be_urgent: bool) -> int:
-        """Claim and start what is due for the free slots; return how many. Raises StoreUnavailable.
+    async def _start_due(self, *, may_be_urgent: bool) -> bool:
+        """Claim and start what is due for the free slots; return whether more may be due at once.
+
+        Where fewer were due than were asked for, none is until a delivery ends or is planned. Raises
+        StoreUnavailable.
 
         Unless something urgent may have come since the last claim, the slots reserved for it alone are no
         reason to claim: on SQLite a claim keeps outcomes from being recorded.
@@ -174,13 +177,13 @@ class DeliveryWorker:
         free = self._concurrency - len(self._in_flight)
         free_with_urgent = free + self._concurrency // SLOTS_PER_URGENT_SLOT
         if (free_with_urgent if may_be_urgent else free) <= 0 or not self._outbox.leases.is_alive:
-            return 0
+            return False
         # A claim is one transaction and costs as much for a few deliveries as for many. So more free slots
         # are waited for, but only for a moment, since calls that hang must not hold up the rest.
         claim_in_s = self._claimed_at + MIN_CLAIM_INTERVAL_S - loop.time()
         if claim_in_s > 0 and free < self._concurrency // 2:
             self._wake_for_claim()
-            return 0
+            return False
         if self._claim_timer is not None:
             self._claim_timer.cancel()
             self._claim_timer = None
@@ -198,7 +201,7 @@ class DeliveryWorker:
             if delivery.is_edit:
                 self._rate_control.begin_edit(delivery.team_id)
             task.add_done_callback(partial(self._on_done, delivery))
-        return len(claimed)
+        return len(claimed) == free_with_urgent
 
     async def _deliver(self, delivery: Delivery) -> None:
         outcome = await self.sender.send(delivery)

@@ -146,7 +146,7 @@ class Pipeline:
             bound.info("notice_stored", intents=recorded.intents, bytes=len(body))
             if self._on_stored is not None:
                 self._on_stored(notice)
-            self._wakeups.notice_stored()
+            self._wakeups.notice_stored(is_deferred=recorded.is_deferred)
             return IngestResult.STORED
         bound.info("notice_repeated")
         return IngestResult.DUPLICATE

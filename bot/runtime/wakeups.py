@@ -5,6 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+HEAD_START_S = 0.05
+"""Seconds by which deliveries are ahead of what else a plan gives work to, in which an alert's post goes out.
+
+Pictures, calls and steps take longer anyway, and would take the processor from the post meanwhile.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Wakeups:
@@ -22,13 +28,20 @@ class Wakeups:
     """Steps may be due of escalations: who is next, since nobody has an event."""
 
     def intents_planned(self) -> None:
-        """Wake the workers that carry out what a plan may hold: posts, edits, images, calls, steps."""
-        self.deliveries.set()
-        self.images.set()
-        self.webhook.set()
-        self.escalations.set()
+        """Wake the workers that carry out what a plan may hold: posts, edits, images, calls, steps.
 
-    def notice_stored(self) -> None:
-        """Wake every worker that a new notice can give work to."""
+        Call it in the event loop. All but the deliveries wait for `HEAD_START_S`.
+        """
+        self.deliveries.set()
+        later = asyncio.get_running_loop().call_later
+        for event in (self.images, self.webhook, self.escalations):
+            later(HEAD_START_S, event.set)
+
+    def notice_stored(self, *, is_deferred: bool = True) -> None:
+        """Wake every worker that a new notice can give work to.
+
+        With `is_deferred` it may wait for queries of its sky map, and so may posts about it.
+        """
         self.intents_planned()
-        self.deferred_routing.set()
+        if is_deferred:
+            self.deferred_routing.set()

@@ -10,6 +10,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.store.sqlite.database_file import DatabaseFile, FileChange
+from bot.store.sqlite.driver import BufferedConnection, create_connection
 from bot.store.sqlite.file_guard import StoreUnavailable
 
 SQLITE_SYNCHRONOUS = "FULL"
@@ -47,16 +48,19 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
                 context.is_disconnect = True
 
         return engine
-    engine = create_async_engine(url)
 
-    @event.listens_for(engine.sync_engine, "do_connect")
-    def address(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> None:
-        if file is None:
-            return
-        if not file.path.exists():
-            # If a connection cannot be opened, the driver's thread never ends.
-            raise StoreUnavailable(file.describe_change(FileChange.MISSING))
-        arguments[0], named["uri"] = file.uri(), True
+    async def connect() -> BufferedConnection:
+        (database,), options = engine.dialect.create_connect_args(url)
+        if file is not None:
+            if not file.path.exists():
+                # If a connection cannot be opened, the driver's thread never ends.
+                raise StoreUnavailable(file.describe_change(FileChange.MISSING))
+            database, options = file.uri(), {**options, "uri": True}
+        connection = create_connection(database, **options)
+        await connection
+        return connection
+
+    engine = create_async_engine(url, async_creator=connect)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:

@@ -18,6 +18,16 @@ from formatters.models.subscription import Subscription
 
 _NO_SETS: Mapping[str, str] = {}
 
+_s, _p = schema.subscriptions, schema.channel_problems
+# Built once, because building a statement takes longer than executing it.
+_CONFIRMED = (
+    select(_s, _p.c.problem)
+    .join(_p, (_p.c.team_id == _s.c.team_id) & (_p.c.channel_id == _s.c.channel_id), isouter=True)
+    .where(_s.c.confirmed_at.is_not(None))
+    .order_by(_s.c.id)
+)
+_ACTIVE = _CONFIRMED.where(_s.c.paused_at.is_(None))
+
 log = structlog.get_logger(__name__)
 
 
@@ -29,14 +39,9 @@ async def load_active_subscriptions(
     Paused ones are left out unless `include_paused` is True. Conditions on grades have the definitions of
     their workspace's sets.
     """
-    table, channels = schema.subscriptions, schema.channel_problems
-    same = (channels.c.team_id == table.c.team_id) & (channels.c.channel_id == table.c.channel_id)
-    query = select(table, channels.c.problem).join(channels, same, isouter=True).order_by(table.c.id)
-    query = query.where(table.c.confirmed_at.is_not(None))
-    if not include_paused:
-        query = query.where(table.c.paused_at.is_(None))
+    query = _CONFIRMED if include_paused else _ACTIVE
     if channel is not None:
-        query = query.where(in_channel(table, channel))
+        query = query.where(in_channel(_s, channel))
     return await resolve_rows(connection, (await connection.execute(query)).all())
 
 

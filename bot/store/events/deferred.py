@@ -119,20 +119,19 @@ class DeferredRouting:
             subscriptions = [
                 s for s in await load_active_subscriptions(connection) if s.created_at <= row.created_at
             ]
+            threads = await load_threads(connection, superevent_id)
             state = RoutingState(
                 superevent=superevent,
                 notice=notice,
-                threads=await load_threads(connection, superevent_id),
+                threads=threads,
                 subscriptions=subscriptions,
                 earlier_messages=await load_earlier_messages(
-                    connection, superevent, subscriptions, self._windows
+                    connection, superevent, subscriptions, self._windows, has_threads=bool(threads)
                 ),
                 webhook_calls=await load_event_calls(connection, superevent_id),
             )
             intents = plan(state)
-            await write_deferred_plan(
-                connection, intents, superevent, row.notice_id, now, draw_image=row.picture
-            )
+            await write_deferred_plan(connection, intents, state, row.notice_id, now, draw_image=row.picture)
             await write_follow_ups(connection, intents, superevent_id, now)
             await write_webhook_calls(connection, intents, now)
             return len(intents)

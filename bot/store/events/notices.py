@@ -26,12 +26,12 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import extract_attributes
 from bot.related_messages.nearby_windows import NearbyWindows
-from bot.routing.intents import Intent
+from bot.routing.intents import DeferToSkyMap, Intent
 from bot.routing.planner import shows_new_map
 from bot.routing.state import RoutingState
 from bot.sources.base import FILE, GRACEDB, LIVE_SOURCES
@@ -48,6 +48,28 @@ log = structlog.get_logger(__name__)
 LAST_NOTICES = 10
 """So many notices are tried for the last one, where this version can't read the newest."""
 
+# Built once, because building a statement takes longer than executing it.
+_LOCK_REVISION = (
+    select(schema.superevents.c.revision)
+    .where(schema.superevents.c.superevent_id == bindparam("id"))
+    .with_for_update()
+)
+_INSERT_SUPEREVENT = insert(schema.superevents)
+_UPDATE_SUPEREVENT = update(schema.superevents).where(schema.superevents.c.superevent_id == bindparam("id"))
+_NOTICES_OF_SUPEREVENT = (
+    select(
+        schema.notices.c.id,
+        schema.notices.c.alert_type,
+        schema.notices.c.time_created,
+        schema.notices.c.content,
+        schema.notices.c.facts,
+    )
+    .where(schema.notices.c.superevent_id == bindparam("id"))
+    .order_by(schema.notices.c.id)
+)
+_INSERT_NOTICE = insert(schema.notices)
+_INSERT_PAYLOAD = insert(schema.payloads)
+
 Planner = Callable[[RoutingState], list[Intent]]
 """`bot.routing.planner.plan` or `plan_after_map_queries` with their settings applied."""
 
@@ -60,6 +82,8 @@ class RecordResult:
     """False if the notice was stored before."""
     intents: int
     """The number of intents in its plan."""
+    is_deferred: bool = False
+    """True if a part of its plan waits for queries of its sky map."""
 
 
 class NoticeRepository:
@@ -87,7 +111,7 @@ class NoticeRepository:
         """
         async with self._database.exclusive_transaction() as connection:
             revision = await _lock_superevent(connection, notice)
-            known = await load_notice_rows(connection, notice.superevent_id)
+            known = await load_notice_rows(connection, notice.superevent_id) if revision else ()
             if await backfill_digests(connection, notice, known):
                 known = await load_notice_rows(connection, notice.superevent_id)
             repeat = find_duplicate(notice, known)
@@ -100,16 +124,15 @@ class NoticeRepository:
             others = [row for row in known if row is not repeat and row.facts is not None]
             history = [Notice.from_json(row.facts) for row in others]
             superevent = Superevent.from_notices([*history, notice])
+            columns = _superevent_columns(superevent, revision + 1)
             await connection.execute(
-                update(schema.superevents)
-                .where(schema.superevents.c.superevent_id == notice.superevent_id)
-                .values(revision=revision + 1, **_superevent_columns(superevent, revision + 1))
+                _UPDATE_SUPEREVENT, {"id": notice.superevent_id, "revision": revision + 1, **columns}
             )
             state = await load_routing_state(connection, superevent, notice, self._windows)
             intents = plan(state)
             draw = draw_image and shows_new_map(state)
-            await write_notice_plan(connection, intents, superevent, notice_id, received_at, draw_image=draw)
-            return RecordResult(new=True, intents=len(intents))
+            await write_notice_plan(connection, intents, state, notice_id, received_at, draw_image=draw)
+            return RecordResult(new=True, intents=len(intents), is_deferred=DeferToSkyMap() in intents)
 
     async def superevent(self, superevent_id: str) -> Superevent | None:
         """Return a superevent with all its notices; None if none is known."""
@@ -264,26 +287,28 @@ def _has_key(key: NoticeKey) -> ColumnElement[bool]:
 
 
 async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
-    """Lock the superevent's row, inserting it if it is new; return its revision (0 if new)."""
-    table = schema.superevents
-    query = select(table.c.revision).where(table.c.superevent_id == notice.superevent_id).with_for_update()
-    revision: int | None = (await connection.execute(query)).scalar_one_or_none()
+    """Lock the superevent's row, inserting it if it is new; return its revision, 0 if it has no notice yet.
+
+    What a new row says of the event is written with its first notice.
+    """
+    table, asked = schema.superevents, {"id": notice.superevent_id}
+    revision: int | None = (await connection.execute(_LOCK_REVISION, asked)).scalar_one_or_none()
     if revision is not None:
         return revision
     new = {
         "superevent_id": notice.superevent_id,
         "category": notice.category.value,
         "revision": 0,
-        **_superevent_columns(Superevent.from_notices([notice]), 0),
+        "event_time": notice.time_created,
     }
     if connection.dialect.name == "postgresql":
         # Another consumer may be inserting the same row: wait for its commit, then read that row.
         from sqlalchemy.dialects.postgresql import insert as upsert
 
         await connection.execute(upsert(table).values(new).on_conflict_do_nothing())
-        inserted: int = (await connection.execute(query)).scalar_one()
+        inserted: int = (await connection.execute(_LOCK_REVISION, asked)).scalar_one()
         return inserted
-    await connection.execute(insert(table).values(new))
+    await connection.execute(_INSERT_SUPEREVENT, new)
     return 0
 
 
@@ -299,30 +324,26 @@ def _superevent_columns(superevent: Superevent, revision: int) -> dict[str, obje
 
 async def load_notice_rows(connection: AsyncConnection, superevent_id: str) -> Sequence[Any]:
     """Return a superevent's notices (id, alert_type, time_created, content, facts) in order of arrival."""
-    table = schema.notices
-    query = select(table.c.id, table.c.alert_type, table.c.time_created, table.c.content, table.c.facts)
-    result = await connection.execute(
-        query.where(table.c.superevent_id == superevent_id).order_by(table.c.id)
-    )
-    return result.all()
+    return (await connection.execute(_NOTICES_OF_SUPEREVENT, {"id": superevent_id})).all()
 
 
 async def _insert_notice(
     connection: AsyncConnection, notice: Notice, body: bytes, origin: str, received_at: datetime
 ) -> int:
     result = await connection.execute(
-        insert(schema.notices).values(
-            superevent_id=notice.superevent_id,
-            alert_type=notice.alert_type,
-            time_created=notice.time_created,
-            received_at=received_at,
-            origin=sanitize(origin, 255),
-            facts=notice.to_json(),
-            content=notice.content or "",
-        )
+        _INSERT_NOTICE,
+        {
+            "superevent_id": notice.superevent_id,
+            "alert_type": notice.alert_type,
+            "time_created": notice.time_created,
+            "received_at": received_at,
+            "origin": sanitize(origin, 255),
+            "facts": notice.to_json(),
+            "content": notice.content or "",
+        },
     )
     notice_id = inserted_id(result.inserted_primary_key)
-    await connection.execute(insert(schema.payloads).values(notice_id=notice_id, body=body))
+    await connection.execute(_INSERT_PAYLOAD, {"notice_id": notice_id, "body": body})
     return notice_id
 
 

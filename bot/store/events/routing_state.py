@@ -52,7 +52,9 @@ async def load_routing_state(
         notice=notice,
         threads=threads,
         subscriptions=subscriptions,
-        earlier_messages=await load_earlier_messages(connection, superevent, subscriptions, windows),
+        earlier_messages=await load_earlier_messages(
+            connection, superevent, subscriptions, windows, has_threads=bool(threads)
+        ),
         webhook_calls=await load_event_calls(connection, superevent_id),
         previous_real_event_at=(
             await previous_real_event_time(connection, superevent_id) if is_first_real else None
@@ -65,10 +67,12 @@ async def load_earlier_messages(
     superevent: Superevent,
     subscriptions: Sequence[Subscription],
     windows: NearbyWindows,
+    *,
+    has_threads: bool,
 ) -> EarlierMessages:
     """Return what came about a superevent beside notices, as far as a channel wants any of it."""
     superevent_id = superevent.superevent_id
-    with_reply = await _threads_with_reply(connection, superevent_id)
+    with_reply = await _threads_with_reply(connection, superevent_id) if has_threads else frozenset()
     wanted = {stream for s in subscriptions for stream in s.criteria.streams}
     if not wanted:
         # A reply that nobody wants any more is kept up to date all the same: its levels are the old map's.
@@ -128,14 +132,14 @@ async def previous_real_event_time(connection: AsyncConnection, superevent_id: s
 async def write_notice_plan(
     connection: AsyncConnection,
     intents: Sequence[Intent],
-    superevent: Superevent,
+    state: RoutingState,
     notice_id: int,
     now: datetime,
     *,
     draw_image: bool,
 ) -> None:
-    """Write a stored notice's plan: threads, posts, Follow-up replies, webhook calls, operators' alerts."""
-    await write_plan(connection, intents, superevent, notice_id, now, draw_image=draw_image)
-    await write_follow_ups(connection, intents, superevent.superevent_id, now)
+    """Write the plan made by `state`: threads, posts, Follow-up replies, calls, operators' alerts."""
+    await write_plan(connection, intents, state, notice_id, now, draw_image=draw_image)
+    await write_follow_ups(connection, intents, state.superevent.superevent_id, now)
     await write_webhook_calls(connection, intents, now)
     await write_announcements(connection, intents, now, subject_id=notice_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
@@ -14,11 +14,13 @@ from formatters.models.notice import Category, category_from_id
 _n = schema.notices
 _t = schema.threads
 
+_FIRST_NOTICE = select(func.min(_n.c.id)).where(_n.c.superevent_id == bindparam("superevent_id"))
+
 
 async def event_rank(connection: AsyncConnection, superevent_id: str) -> EventRank:
     """Return the rank of an event's deliveries; an event of unknown category counts as real."""
-    first = select(func.min(_n.c.id)).where(_n.c.superevent_id == superevent_id)
-    return _create_rank(superevent_id, (await connection.execute(first)).scalar_one())
+    first = (await connection.execute(_FIRST_NOTICE, {"superevent_id": superevent_id})).scalar_one()
+    return _create_rank(superevent_id, first)
 
 
 async def event_ranks(connection: AsyncConnection, threads: Collection[int]) -> dict[int, EventRank]:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import (
@@ -25,7 +25,7 @@ from bot.routing.intents import (
     OpenRoot,
     Reply,
 )
-from bot.routing.state import RootState, Thread
+from bot.routing.state import RootState, RoutingState, Thread
 from bot.store import schema
 from bot.store.outbox.edit_writer import enqueue_edits, mark_threads_stale
 from bot.store.outbox.escalation_writer import (
@@ -46,7 +46,6 @@ from bot.store.outbox.models import (
 from bot.store.outbox.muted_threads import load_muted_threads
 from formatters.models.escalation import EscalationEnd
 from formatters.models.notice import Category, category_from_id
-from formatters.models.superevent import Superevent
 
 CANCELLED_REASON = "retracted before it was posted"
 IMAGE_WAIT = timedelta(seconds=10)
@@ -65,17 +64,24 @@ _f = schema.follow_ups
 _m = schema.mentions
 _t = schema.threads
 
+# Built once, because building a statement takes longer than executing it.
+_THREADS_WITH_ROOTS = (
+    select(_t, _d.c.state, _d.c.doubtful)
+    .join(_d, (_d.c.thread_id == _t.c.id) & (_d.c.kind == DeliveryKind.ROOT.value), isouter=True)
+    .where(_t.c.superevent_id == bindparam("superevent_id"))
+    .order_by(_t.c.id)
+)
+_INSERT_THREADS, _INSERT_DELIVERIES = insert(_t), insert(_d)
+_CHANNELS_OF_THREADS = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(
+    _t.c.superevent_id == bindparam("superevent_id")
+)
+
 
 async def load_threads(connection: AsyncConnection, superevent_id: str) -> list[Thread]:
     """Return a superevent's threads in order of id, each with the state of its root and its mentions."""
-    root = (_d.c.thread_id == _t.c.id) & (_d.c.kind == DeliveryKind.ROOT.value)
-    query = (
-        select(_t, _d.c.state, _d.c.doubtful)
-        .join(_d, root, isouter=True)
-        .where(_t.c.superevent_id == superevent_id)
-        .order_by(_t.c.id)
-    )
-    rows = (await connection.execute(query)).all()
+    rows = (await connection.execute(_THREADS_WITH_ROOTS, {"superevent_id": superevent_id})).all()
+    if not rows:
+        return []
     roots = {row.id: _root_state(row.state, row.doubtful) for row in rows}
     mentioned, notified = await _load_mentioned(connection, superevent_id, roots)
     muted = await load_muted_threads(connection, superevent_id)
@@ -105,8 +111,6 @@ async def _load_mentioned(
     """Return by thread who was or will be mentioned, and which of them may have been notified already."""
     mentioned: defaultdict[int, set[str]] = defaultdict(set)
     notified: defaultdict[int, set[str]] = defaultdict(set)
-    if not roots:
-        return mentioned, notified
     own = (_d.c.kind == DeliveryKind.MENTION.value) & (_d.c.subject_id == _m.c.id)
     # Without this condition the query would read every delivery that was ever sent.
     own &= _d.c.thread_id == _m.c.thread_id
@@ -145,18 +149,22 @@ def _root_state(state: str | None, doubtful: bool | None) -> RootState:
 async def write_plan(
     connection: AsyncConnection,
     intents: Sequence[Intent],
-    superevent: Superevent,
+    state: RoutingState,
     notice_id: int,
     now: datetime,
     *,
     draw_image: bool,
 ) -> None:
-    """Write a notice's plan into the outbox; with `draw_image`, also request the image of its sky map."""
+    """Write a notice's plan into the outbox; with `draw_image`, also request the image of its sky map.
+
+    `state` are the facts by which it was planned, read in this transaction.
+    """
+    superevent = state.superevent
     superevent_id = superevent.superevent_id
-    # Whatever the plan contains, each root message that exists is outdated now.
-    await connection.execute(
-        update(_t).where(_t.c.superevent_id == superevent_id).values(wanted_revision=_t.c.wanted_revision + 1)
-    )
+    if state.threads:
+        # Whatever the plan contains, each root message that exists is outdated now.
+        mine = _t.c.superevent_id == superevent_id
+        await connection.execute(update(_t).where(mine).values(wanted_revision=_t.c.wanted_revision + 1))
     if DeferToSkyMap() in intents:
         row = {
             "notice_id": notice_id,
@@ -168,7 +176,7 @@ async def write_plan(
     await _end_escalations(connection, intents, now)
     event = await event_rank(connection, superevent_id)
     roots = [i for i in intents if isinstance(i, OpenRoot)]
-    await _open_roots(connection, roots, superevent_id, event, notice_id, now)
+    channels = await _open_roots(connection, roots, state, event, notice_id, now)
     cancelled = [i.thread_id for i in intents if isinstance(i, CancelRoot)]
     if cancelled:
         await connection.execute(
@@ -176,7 +184,6 @@ async def write_plan(
             .where(_d.c.thread_id.in_(cancelled), _d.c.state == DeliveryState.PENDING.value)
             .values(state=DeliveryState.DEAD.value, reason=CANCELLED_REASON)
         )
-    channels = await _channels_by_thread(connection, superevent_id)
     # A retraction is as urgent as an alert.
     reply, edit = (
         (Priority.ROOT, Priority.RETRACTED) if superevent.is_retracted else (Priority.REPLY, Priority.EDIT)
@@ -195,7 +202,7 @@ async def write_plan(
         if isinstance(i, Reply)
     ]
     if replies:
-        await connection.execute(insert(_d), replies)
+        await connection.execute(_INSERT_DELIVERIES, replies)
     if superevent.is_retracted:
         # Older replies of the thread are sent before the retraction, so they must not delay it.
         before = _d.c.thread_id.in_([i.thread_id for i in intents if isinstance(i, Reply)])
@@ -205,7 +212,7 @@ async def write_plan(
     edited = {i.thread_id: channels[i.thread_id] for i in intents if isinstance(i, EditRoot)}
     teams = {channel[0] for channel in edited.values()} | {root.team_id for root in roots}
     # A muted thread shows the picture once the mute ends.
-    teams |= {channels[thread][0] for thread in await load_muted_threads(connection, superevent_id)}
+    teams |= {thread.team_id for thread in state.threads if thread.is_muted}
     if draw_image and teams:
         await _enqueue_images(connection, teams, superevent_id, notice_id, now)
     due = now + IMAGE_WAIT if draw_image else None
@@ -218,7 +225,7 @@ async def write_plan(
 async def write_deferred_plan(
     connection: AsyncConnection,
     intents: Sequence[Intent],
-    superevent: Superevent,
+    state: RoutingState,
     notice_id: int,
     now: datetime,
     *,
@@ -226,14 +233,14 @@ async def write_deferred_plan(
 ) -> None:
     """Write the part of a notice's plan that depended on the sky map, after `write_plan` wrote the rest.
 
-    Writing the same plan twice adds each mention and each image only once.
+    `state` are the facts by which it was planned, read in this transaction. Writing the same plan twice adds
+    each mention and each image only once.
     """
-    superevent_id = superevent.superevent_id
+    superevent_id = state.superevent.superevent_id
     ended = await _end_escalations(connection, intents, now)
     event = await event_rank(connection, superevent_id)
     roots = [i for i in intents if isinstance(i, OpenRoot)]
-    await _open_roots(connection, roots, superevent_id, event, notice_id, now)
-    channels = await _channels_by_thread(connection, superevent_id)
+    channels = await _open_roots(connection, roots, state, event, notice_id, now)
     # The edit of the notice may have been sent before nobody was awaited any more.
     shown = select(_t.c.id).where(_t.c.id.in_(ended), _t.c.root_ts.is_not(None))
     stale = {id_: channels[id_] for id_ in (await connection.execute(shown)).scalars()}
@@ -276,11 +283,6 @@ async def dead_letter_orphans(connection: AsyncConnection, channel: ChannelRef, 
         .values(state=DeliveryState.DEAD.value, reason=reason)
     )
     return result.rowcount
-
-
-async def _channels_by_thread(connection: AsyncConnection, superevent_id: str) -> dict[int, ChannelRef]:
-    query = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(_t.c.superevent_id == superevent_id)
-    return {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(query)).all()}
 
 
 async def _enqueue_images(
@@ -327,18 +329,21 @@ async def _maybe_posted_roots(
 async def _open_roots(
     connection: AsyncConnection,
     roots: Sequence[OpenRoot],
-    superevent_id: str,
+    state: RoutingState,
     event: EventRank,
     notice_id: int,
     now: datetime,
-) -> None:
+) -> dict[int, ChannelRef]:
+    """Open the root messages of a plan; return the channels of all threads of the event, by thread."""
+    superevent_id = state.superevent.superevent_id
+    known = {thread.channel: thread.id for thread in state.threads}
     if not roots:
-        return
+        return {thread: channel for channel, thread in known.items()}
     wanted = {(root.team_id, root.channel_id): root.subscription_id for root in roots}
     # A thread whose root was dead-lettered is opened again; its other deliveries are outdated and removed.
-    known = {channel: id_ for id_, channel in (await _channels_by_thread(connection, superevent_id)).items()}
-    maybe_posted = await _maybe_posted_roots(connection, superevent_id, now)
-    for channel in wanted.keys() & known.keys():
+    reopened = wanted.keys() & known.keys()
+    maybe_posted = await _maybe_posted_roots(connection, superevent_id, now) if reopened else {}
+    for channel in reopened:
         kept = _d.c.id == maybe_posted.get(channel, 0)
         await connection.execute(delete(_d).where(_d.c.thread_id == known[channel], ~kept))
         await connection.execute(
@@ -376,17 +381,16 @@ async def _open_roots(
         if (team, channel) not in known
     ]
     if fresh:
-        await connection.execute(insert(_t), fresh)
-    thread_ids = {
-        channel: id_ for id_, channel in (await _channels_by_thread(connection, superevent_id)).items()
-    }
+        await connection.execute(_INSERT_THREADS, fresh)
+        made = (await connection.execute(_CHANNELS_OF_THREADS, {"superevent_id": superevent_id})).all()
+        known = {(row.team_id, row.channel_id): row.id for row in made}
     rows = [
         delivery_row(
             *channel,
             DeliveryKind.ROOT,
             notice_id,
             now,
-            thread_id=thread_ids[channel],
+            thread_id=known[channel],
             dedup_key=f"root:{superevent_id}",
             event=event,
         )
@@ -394,4 +398,5 @@ async def _open_roots(
         if channel not in maybe_posted
     ]
     if rows:
-        await connection.execute(insert(_d), rows)
+        await connection.execute(_INSERT_DELIVERIES, rows)
+    return {thread: channel for channel, thread in known.items()}

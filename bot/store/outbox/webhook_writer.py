@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import CallKind, CallWebhook, CancelWebhookCall, Intent
@@ -21,6 +21,11 @@ ESCALATION_CALLS = (CallKind.ESCALATED, CallKind.ESCALATION_ACKNOWLEDGED, CallKi
 """The kinds of calls about an escalation."""
 
 _c = schema.webhook_calls
+_LOCK_CALLS = (
+    select(_c.c.slot, _c.c.state, _c.c.attempts, _c.c.reason)
+    .where(_c.c.slot.in_(bindparam("slots", expanding=True)))
+    .with_for_update()
+)
 
 Subject = TypeVar("Subject")
 
@@ -64,12 +69,8 @@ async def _load_calls(
     """
     if not slots:
         return []
-    query = select(_c.c.slot, _c.c.state, _c.c.attempts, _c.c.reason).where(_c.c.slot.in_(slots))
-    query = query.with_for_update()
-    return [
-        (slots[row.slot], _call_state(row.state, row.attempts, row.reason))
-        for row in (await connection.execute(query)).all()
-    ]
+    rows = (await connection.execute(_LOCK_CALLS, {"slots": list(slots)})).all()
+    return [(slots[row.slot], _call_state(row.state, row.attempts, row.reason)) for row in rows]
 
 
 def _call_state(state: str, attempts: int, reason: str | None) -> CallState:

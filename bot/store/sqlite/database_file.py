@@ -48,7 +48,7 @@ class DatabaseFile:
         """The random number given to the database at its creation; 0 while unknown."""
         self.open_connections = 0
         """The number of open connections."""
-        self._real_path = path
+        self._name_side_files(path)
         self._main_id: FileId | None = None
         self._opened_files: FilesAtPath | None = None
         self._last_size = 0
@@ -79,7 +79,7 @@ class DatabaseFile:
         Return the reason why the connection must not be used, or None. Its files are taken to be those now at
         the path, provided that these are the files the other connections have open.
         """
-        self._real_path = Path(os.path.realpath(self.path))
+        self._name_side_files(Path(os.path.realpath(self.path)))
         now = self._stat_files()
         if now.main is None or (self._main_id is not None and now.main != self._main_id):
             return self.describe_change(FileChange.MISSING if now.main is None else FileChange.REPLACED)
@@ -142,19 +142,19 @@ class DatabaseFile:
             or now.wal is None
         ):
             return
-        wal = self._real_path.with_name(f"{self._real_path.name}-wal")
         with suppress(OSError):
-            wal.rename(wal.with_name(f"{wal.name}.lost"))
+            self._wal_path.rename(self._wal_path.with_name(f"{self._wal_path.name}.lost"))
 
     def _stat_files(self) -> FilesAtPath:
         size, main = 0, None
         with suppress(OSError):
             found = self.path.stat()
             main, size = (found.st_dev, found.st_ino), found.st_size
-        wal, shm = (
-            file_id(self._real_path.with_name(f"{self._real_path.name}-{end}")) for end in ("wal", "shm")
-        )
-        return FilesAtPath(main, wal, shm, size)
+        return FilesAtPath(main, file_id(self._wal_path), file_id(self._shm_path), size)
+
+    def _name_side_files(self, real: Path) -> None:
+        # Put together once, because the files are looked at before and after each transaction.
+        self._wal_path, self._shm_path = (real.with_name(f"{real.name}-{end}") for end in ("wal", "shm"))
 
 
 def read_identity(connection: sqlite3.Connection) -> int:
