@@ -16,11 +16,9 @@ import numpy as np
 from matplotlib.backend_bases import GraphicsContextBase
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.colors import to_rgb
-from matplotlib.font_manager import FontProperties
 from matplotlib.markers import MarkerStyle
 from matplotlib.patches import BoxStyle, Patch
 from matplotlib.path import Path
-from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D, Bbox
 from matplotlib.typing import CapStyleType, JoinStyleType
 from numpy.typing import NDArray
@@ -178,17 +176,11 @@ class Canvas:
         zorder: float,
     ) -> None:
         """Write translucent bold text around a point, turned anticlockwise."""
-        letters = lettering.letter(text, size, bold=True)
-        turned = (
-            Affine2D()
-            .translate(-letters.width / 2, (letters.descent - letters.ascent) / 2)
-            .rotate_deg(degrees)
-            .translate(middle[0], self._height - middle[1])
-        )
         context = self._context(colour, 0, "butt")
         context.set_alpha(alpha)
-        path = TextPath((0, 0), text, size, prop=FontProperties(weight="bold"))
-        self._drawings.append((zorder, lambda: self._renderer.draw_path(context, path, turned, _rgb(colour))))
+        shape = lettering.slanted_outline(text, size, degrees)
+        moved = Affine2D().translate(middle[0], self._height - middle[1])
+        self._drawings.append((zorder, lambda: self._renderer.draw_path(context, shape, moved, _rgb(colour))))
 
     def to_pixels(self) -> Bytes:
         """Render the canvas as RGBA of shape (height, width, 4), straight alpha."""

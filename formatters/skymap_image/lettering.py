@@ -6,7 +6,7 @@ A string is shaped and drawn once. matplotlib's Text measures it three times fir
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from math import ceil
 from typing import Any
 
@@ -15,6 +15,9 @@ from matplotlib import rcParams
 from matplotlib.backends.backend_agg import get_hinting_flag
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ft2font import FT2Font
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
+from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 
 Coverage = NDArray[np.uint8]
@@ -22,6 +25,8 @@ Coverage = NDArray[np.uint8]
 
 _FIXED_POINT = 64
 """FreeType's units in a pixel."""
+_KEPT = 64
+"""Lines that are kept drawn, of some ten thousand pixels each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +44,9 @@ class Lettering:
     """From the baseline down to the bottom of the line."""
 
 
+@lru_cache(maxsize=_KEPT)
 def letter(text: str, size: float, *, bold: bool) -> Lettering:
-    """Draw one line of text at a font size in pixels."""
+    """Draw one line of text at a font size in pixels; half of a picture's words stand in the next one too."""
     font = _font(bold)
     font.clear()
     font.set_size(size, 72)
@@ -59,6 +65,15 @@ def letter(text: str, size: float, *, bold: bool) -> Lettering:
         ascent=max(ascent, height - lowest),
         descent=max(descent, lowest),
     )
+
+
+@lru_cache(maxsize=4)
+def slanted_outline(text: str, size: float, degrees: float) -> Path:
+    """Return the outline of bold text around (0, 0), turned anticlockwise, in pixels to the right and up."""
+    line = letter(text, size, bold=True)
+    shape = TextPath((0, 0), text, size, prop=FontProperties(weight="bold"))
+    middle = Affine2D().translate(-line.width / 2, (line.descent - line.ascent) / 2)
+    return shape.transformed(middle.rotate_deg(degrees))
 
 
 def thicken(coverage: Coverage, radius: float) -> tuple[Coverage, int]:

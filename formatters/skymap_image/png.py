@@ -15,6 +15,8 @@ from PIL import Image
 _COLOURS = 256
 _COMPRESSION_LEVEL = 4
 """zlib level; 3 saves a fourth of the time for a tenth more, 6 takes twice as long and saves a twentieth."""
+_AT_ONCE = 65_536
+"""Pixels that are compared together: few enough for a processor's cache."""
 
 Bytes = NDArray[np.uint8]
 
@@ -25,9 +27,8 @@ def encode(rgba: Bytes, below: Bytes, palette: Bytes, dots_per_inch: float) -> b
     `below` has the indices in `palette` (n, 4) of the pixels as they were before anything was drawn, shape
     (height, width); those colours are kept, and 256 − n others are chosen for what was drawn.
     """
-    known = palette.view(np.uint32)[:, 0]
     pixels, indices = rgba.view(np.uint32).ravel(), below.ravel().copy()
-    drawn = np.flatnonzero(pixels != known[indices])
+    drawn = _changed(pixels, indices, palette.view(np.uint32)[:, 0])
     colours = palette[:, :3].tobytes()
     if drawn.size:
         found = (
@@ -38,6 +39,15 @@ def encode(rgba: Bytes, below: Bytes, palette: Bytes, dots_per_inch: float) -> b
         indices[drawn] = np.asarray(found)[0] + len(palette)
         colours += bytes(found.getpalette() or ())
     return encode_indices(indices.reshape(below.shape), colours, dots_per_inch)
+
+
+def _changed(pixels: NDArray[np.uint32], indices: Bytes, colours: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return the places of the pixels that haven't the colour of their index."""
+    found = []
+    for start in range(0, pixels.size, _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        found.append(start + np.flatnonzero(pixels[part] != colours.take(indices[part], mode="clip")))
+    return np.concatenate(found)
 
 
 def encode_indices(indices: Bytes, colours: bytes, dots_per_inch: float) -> bytes:
