@@ -267,7 +267,7 @@ class _LiveRun:
         raise refused
 
     async def show_picture(self) -> str:
-        image = png.encode(np.full((64, 128, 4), 200, np.uint8), 96)
+        image = png.encode_indices(np.zeros((64, 128), np.uint8), b"\xc8\xc8\xc8", 96)
         file_id = await self._client.upload(image, "gwevent-doctor.png", "A test", "A grey rectangle")
         self._files.append(file_id)
         shown = blocks.message(NOTE, blocks.section(NOTE), blocks.image("A grey rectangle", file_id=file_id))

@@ -209,12 +209,13 @@ def render(job: ImageJob) -> ImageResult:
         region = raster.region_of_fields(job.marks.fields) or region
     if other is not None and not raster.is_outlined(raster.region_pieces(other)[0.9]):
         other = None
+    on_main = raster.rasterizer(main)
     inset = None
     if region is not None:
         pixels = raster.window_pixel_grid(region.window)
         inset = Inset(
             window=region.window,
-            grid=raster.rasterize(main, pixels),
+            grid=on_main(pixels),
             probability=region.probability,
             gw_alone=None if other is None else raster.rasterize(other, pixels),
         )
@@ -235,7 +236,7 @@ def render(job: ImageJob) -> ImageResult:
     )
     picture = SkyMapFigure(
         captions=job.captions,
-        sky=raster.rasterize(main, raster.all_sky_pixel_grid()),
+        sky=on_main(raster.all_sky_pixel_grid()),
         peak=job.peak,
         above=above,
         inset=inset,

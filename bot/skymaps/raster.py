@@ -5,7 +5,7 @@ Tiles are looked up at order 29 of the NESTED curve; the map isn't flattened to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bot.skymaps import healpix
 from bot.skymaps.arrays import Floats, Integers, tile_areas_deg2
+from bot.skymaps.pixel_lookup import finest_pixels_of_many
 from bot.skymaps.regions import label_components
 from bot.skymaps.skymap import SkyMap, credible_levels, in_credible_region
 from formatters.skymap_image import DrawnField, Grid, ImageWindow
@@ -88,7 +89,7 @@ def create_pixel_grid(ra: Floats, dec: Floats, pixel_area: float) -> PixelGrid:
     `pixel_area` is that of one pixel, deg².
     """
     place = np.flatnonzero(np.isfinite(ra))
-    ipix = healpix.finest_pixels(ra.ravel()[place], dec.ravel()[place])
+    ipix = finest_pixels_of_many(ra.ravel()[place], dec.ravel()[place])
     ranking = np.argsort(ipix)
     return PixelGrid(ipix[ranking], place[ranking].astype(np.int32), (ra.shape[0], ra.shape[1]), pixel_area)
 
@@ -108,11 +109,16 @@ def tile_index_grid(skymap: SkyMap, where: PixelGrid) -> NDArray[np.int32]:
     """Return the 2-D grid of tile indices; in gaps and off the sky the index is the number of tiles."""
     start, stop = skymap.start[skymap.by_position], skymap.stop[skymap.by_position]
     # The few thousand tiles are searched among the pixels, and not half a million pixels among the tiles.
-    first, last = np.searchsorted(where.ipix, start), np.searchsorted(where.ipix, stop)
+    first = np.searchsorted(where.ipix, start)
+    last = np.append(first[1:], 0)
+    before_gap = np.flatnonzero(np.append(stop[:-1] != start[1:], True))
+    last[before_gap] = np.searchsorted(where.ipix, stop[before_gap])
     held = last - first
-    covered = np.arange(held.sum()) + np.repeat(first - np.cumsum(held) + held, held)
+    places = where.grid_index
+    if held.sum() < places.size:
+        places = places[np.arange(held.sum()) + np.repeat(first - np.cumsum(held) + held, held)]
     tiles = np.full(where.shape, skymap.uniq.size, np.int32)
-    tiles.ravel()[where.grid_index[covered]] = np.repeat(skymap.by_position, held)
+    tiles.ravel()[places] = np.repeat(skymap.by_position.astype(np.int32), held)
     return tiles
 
 
@@ -130,17 +136,29 @@ def midpoint_levels(skymap: SkyMap) -> Floats:
 
 def rasterize(skymap: SkyMap, where: PixelGrid) -> Grid:
     """Return density (sr⁻¹) and credible level (0 to 1) on a grid; NaN off the sky and in the map's gaps."""
-    tiles = tile_index_grid(skymap, where)
+    return rasterizer(skymap)(where)
 
-    def spread(values: Floats) -> NDArray[np.float32]:
-        return np.append(values, np.nan).astype(np.float32)[tiles]
 
-    return Grid(
-        density=spread(skymap.density),
-        credible_level=spread(midpoint_levels(skymap)),
-        full_scale=FULL_SCALE * _density_at(skymap, 0.5),
-        tile_pixels=spread(np.sqrt(tile_areas_deg2(skymap.order) / where.pixel_area)),
-    )
+def rasterizer(skymap: SkyMap) -> Callable[[PixelGrid], Grid]:
+    """Return what `rasterize` does for one map and several grids, which share what doesn't depend on them."""
+
+    def with_gap(values: Floats) -> NDArray[np.float32]:
+        return np.append(values, np.nan).astype(np.float32)
+
+    density, level = with_gap(skymap.density), with_gap(midpoint_levels(skymap))
+    widths = np.sqrt(tile_areas_deg2(skymap.order))
+    full_scale = FULL_SCALE * _density_at(skymap, 0.5)
+
+    def on(where: PixelGrid) -> Grid:
+        tiles = tile_index_grid(skymap, where)
+        return Grid(
+            density=density[tiles],
+            credible_level=level[tiles],
+            full_scale=full_scale,
+            tile_pixels=with_gap(widths / np.sqrt(where.pixel_area))[tiles],
+        )
+
+    return on
 
 
 def _density_at(skymap: SkyMap, level: float) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from formatters.skymap_image import style
 from formatters.skymap_image.bodies import circle_around, draw_moon, moon_label, point_towards
-from formatters.skymap_image.canvas import BACKGROUND, Bytes, Canvas, Point
+from formatters.skymap_image.canvas import BACKGROUND, Canvas, Layer, Point
 from formatters.skymap_image.contours import grid_outlines, grid_to_canvas
 from formatters.skymap_image.models import SUN_CIRCLE_DEG, Position, SkyMapFigure
 from formatters.skymap_image.projection import (
@@ -35,7 +35,7 @@ _GALACTIC_CENTRE = (266.40499, -28.93617)
 
 def draw_allsky(canvas: Canvas, picture: SkyMapFigure) -> None:
     """Draw the all-sky map's lines, markers and labels; its pixel colours are drawn separately."""
-    canvas.add_image(_static_background(), 0, 0)
+    canvas.draw_layer(_static_layer())
     if picture.captions.watermark is not None:
         draw_watermark(canvas, _CENTRE, picture.captions.watermark, 160)
     if picture.gw_alone is not None:
@@ -84,13 +84,11 @@ def draw_reticle(canvas: Canvas, at: Point, near: float = 11, far: float = 30) -
 
 def draw_watermark(canvas: Canvas, middle: Point, mark: str, size: float) -> None:
     """Write MOCK or TEST across a map, so that no cropped image can be mistaken for a real event."""
-    canvas.draw_text(
-        *middle, mark, size, style.WATERMARK, ha="center", bold=True, alpha=0.3, rotation=18, zorder=2.5
-    )  # fmt: skip
+    canvas.draw_slanted_text(middle, mark, size, style.WATERMARK, degrees=18, alpha=0.3, zorder=2.5)
 
 
 @cache
-def _static_background() -> Bytes:
+def _static_layer() -> Layer:
     """Return the layer common to all maps: graticule, Galactic plane, rim and labels. Cached per process."""
     canvas = Canvas(style.WIDTH, style.SKY_BOTTOM + 10)
     canvas.draw_lines(_graticule(), style.GRATICULE, 1.4)
@@ -105,7 +103,7 @@ def _static_background() -> Bytes:
     x, y = canvas_position(*_GALACTIC_CENTRE)
     canvas.draw_marker((x, y), "o", 11, style.FAINT)
     canvas.draw_text(x, y + 24, "GC", 23, style.FAINT, ha="center", cased=True)
-    return canvas.to_pixels()
+    return canvas.to_layer()
 
 
 def _graticule() -> list[Floats]:

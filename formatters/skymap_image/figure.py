@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from formatters.skymap_image import legend, marks, png, style
 from formatters.skymap_image.allsky import draw_allsky
-from formatters.skymap_image.canvas import Bytes, Canvas
+from formatters.skymap_image.canvas import Canvas
 from formatters.skymap_image.fields import draw_fields
 from formatters.skymap_image.inset import draw_inset
 from formatters.skymap_image.models import SkyMapFigure
@@ -20,8 +20,9 @@ def draw(picture: SkyMapFigure) -> bytes:
     bottom = height
     if picture.marks is not None:
         height += marks.height_of_key(picture.marks)
+    image = _map_pixels(picture, height)
     canvas = Canvas(style.WIDTH, height)
-    canvas.add_image(_map_pixels(picture, height))
+    canvas.fill(image, style.palette())
     legend.draw_title(canvas, picture.captions)
     draw_allsky(canvas, picture)
     if picture.inset is None:
@@ -33,11 +34,11 @@ def draw(picture: SkyMapFigure) -> bytes:
     marks.draw_marks(canvas, picture)
     if picture.marks is not None:
         marks.draw_key(canvas, picture.marks, bottom)
-    return png.encode(canvas.to_pixels(), style.DOTS_PER_INCH)
+    return png.encode(canvas.to_pixels(), image, style.palette(), style.DOTS_PER_INCH)
 
 
-def _map_pixels(picture: SkyMapFigure, height: int) -> Bytes:
-    """Return the coloured pixels of the all-sky map and the inset on the background, RGBA."""
+def _map_pixels(picture: SkyMapFigure, height: int) -> style.ColourIndices:
+    """Return the pixels of the all-sky map and the inset on the background, as indices in the palette."""
     image = style.blank_pixels(height, style.WIDTH)
     left, top = style.SKY_LEFT, style.SKY_TOP
     image[top : top + SKY_HEIGHT, left : left + SKY_WIDTH] = style.colourize(
@@ -48,4 +49,4 @@ def _map_pixels(picture: SkyMapFigure, height: int) -> Bytes:
         square = style.colourize(picture.inset.grid)
         zoomed = square.repeat(style.INSET_ZOOM, axis=0).repeat(style.INSET_ZOOM, axis=1)
         image[top : top + side, left : left + side] = zoomed
-    return image.view("u1").reshape(height, style.WIDTH, 4)
+    return image

@@ -56,13 +56,14 @@ SUN_CIRCLE_WIDTH = 2.6
 BODIES_ZORDER = 2.8
 """Sun and Moon lie above the sky's colours and the watermark, and below contours and the peak's mark."""
 
-_COLOUR_STEPS = 160
+_COLOUR_STEPS = 72
+"""More can't be told apart, and leave fewer of a PNG's 256 colours for what is drawn above."""
 _UNIFORM_SCALE = 9.0
-Colours = NDArray[np.uint32]
+ColourIndices = NDArray[np.uint8]
 
 
-def colourize(grid: Grid, *, uniform: bool = False) -> Colours:
-    """Return the colour of each pixel by its density, as RGBA packed into one 32-bit number.
+def colourize(grid: Grid, *, uniform: bool = False) -> ColourIndices:
+    """Return the index in `palette` of each pixel's colour, by its density.
 
     A `uniform` map has the colour of a region's wings: it has no bright place.
     """
@@ -71,26 +72,26 @@ def colourize(grid: Grid, *, uniform: bool = False) -> Colours:
     top = _UNIFORM_SCALE * top if uniform else min(top, grid.full_scale)
     # The square root keeps a region's wings visible beside a peak a hundred times denser.
     share = np.sqrt(np.minimum(grid.density * (1 / top if top > 0 else 0.0), 1)) * (_COLOUR_STEPS - 1)
-    colours: Colours = _colour_table()[np.nan_to_num(share, copy=False, nan=_COLOUR_STEPS).astype(np.uint8)]
-    return colours
+    indices: ColourIndices = np.nan_to_num(share, copy=False, nan=_COLOUR_STEPS).astype(np.uint8)
+    return indices
 
 
-def blank_pixels(height: int, width: int) -> Colours:
+def blank_pixels(height: int, width: int) -> ColourIndices:
     """Return an array of background pixels, in the format of `colourize`."""
-    return np.full((height, width), _colour_table()[_COLOUR_STEPS])
+    return np.full((height, width), _COLOUR_STEPS, np.uint8)
 
 
 @cache
-def _colour_table() -> Colours:
+def palette() -> NDArray[np.uint8]:
     """Return the colours from dark blue (the sky) to yellow, with even lightness, then the background.
 
-    Inferno without its black and its palest end.
+    They are RGBA, opaque, of shape (colours, 4). Inferno without its black and its palest end.
     """
     colours = colormaps["inferno"](np.linspace(0.10, 0.86, _COLOUR_STEPS))
     blend = np.clip(np.linspace(0, 6, _COLOUR_STEPS), 0, 1)[:, np.newaxis]
     mixed = (255 * (blend * colours + (1 - blend) * np.array(SKY_COLOUR))).round().astype(np.uint8)
     last = (*bytes.fromhex(BACKGROUND[1:]), 255)
-    return np.vstack((mixed, np.array(last, np.uint8))).view(np.uint32)[:, 0]
+    return np.vstack((mixed, np.array(last, np.uint8)))
 
 
 def fit_font_size(text: str, size: float, room: float, advance: float = 0.6) -> float:

@@ -195,14 +195,31 @@ def test_an_insets_plane_and_back(window: ImageWindow) -> None:
     assert (east[0], north[0]) == pytest.approx((1.0, -0.5))
 
 
-def test_png_encoding_preserves_the_image() -> None:
+def opaque_colours(seed: int, count: int) -> np.ndarray:
+    colours = np.random.default_rng(seed).integers(0, 256, (count, 4), np.uint8)
+    colours[:, 3] = 255
+    return colours
+
+
+def test_png_encoding_keeps_the_colours_of_the_map_and_nearly_those_drawn_over_it() -> None:
     rng = np.random.default_rng(1)
-    palette = rng.integers(0, 256, (40, 4), np.uint8)
-    palette[:, 3] = 255
-    image = palette[rng.integers(0, 40, (31, 57))]
-    read = Image.open(io.BytesIO(png.encode(image, 216)))
+    palette, others = opaque_colours(2, 73), opaque_colours(3, 40)
+    below = rng.integers(0, 73, (31, 57), np.uint8)
+    drawn = rng.random(below.shape) < 0.3
+    image = palette[below]
+    image[drawn] = others[rng.integers(0, 40, np.count_nonzero(drawn))]
+    read = Image.open(io.BytesIO(png.encode(image, below, palette, 216)))
     assert read.info["dpi"] == pytest.approx((216, 216), abs=0.1)
-    assert np.abs(np.asarray(read.convert("RGBA")).astype(int) - image).max() <= 8
+    found = np.asarray(read.convert("RGBA")).astype(int)
+    assert np.array_equal(found[~drawn], image[~drawn])
+    assert np.abs(found - image).max() <= 8
+
+
+def test_png_encoding_of_a_map_without_anything_drawn_is_exact() -> None:
+    palette = opaque_colours(4, 73)
+    below = np.random.default_rng(1).integers(0, 73, (31, 57), np.uint8)
+    read = Image.open(io.BytesIO(png.encode(palette[below], below, palette, 216)))
+    assert np.array_equal(np.asarray(read.convert("RGBA")), palette[below])
 
 
 def test_titles_in_words() -> None:

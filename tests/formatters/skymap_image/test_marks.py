@@ -322,7 +322,7 @@ class TestScale:
         grid = grid_of(hot)
         edge = float(hot.density[skymap.in_credible_region(hot, 0.5)].min())
         assert grid.full_scale == pytest.approx(6 * edge)
-        image = style.colourize(grid).view("u1").reshape(SKY_HEIGHT, SKY_WIDTH, 4).astype(int)
+        image = style.palette()[style.colourize(grid)].astype(int)
         assert image[SKY_HEIGHT // 2, SKY_WIDTH // 2, :3].sum() > 200 or hot.probability[tile] > 0.5
 
     def test_inset_shows_the_50_percent_region_where_the_90_percent_region_is_too_wide(self) -> None:
