@@ -233,7 +233,7 @@ class SearchCommands:
                     break
                 if question.scope.accepts(attributes):
                     candidates += 1
-                    verdict = question.evaluate(attributes)
+                    verdict = question.evaluate_criteria(attributes)
                     if verdict.may_match:
                         found.append((attributes, verdict.matches))
                         certain += verdict.matches

@@ -22,6 +22,8 @@ def split_off_sets(
     A set's names end before a word of the language; in canonical words nothing else follows them, so that a
     word that the language got later still names the set.
     """
+    if all(token.normalized != WORD for token in tokens):
+        return (), list(tokens)
     slugs: dict[str, None] = {}
     rest: list[Token] = []
     depth = 0

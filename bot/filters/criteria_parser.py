@@ -27,7 +27,7 @@ from bot.filters.stream_words import in_order, split_off_streams
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.filters.vocabulary import SWITCHES
 from bot.runtime.typed_text import normalize_typed_text
-from formatters.models.filter import And, FieldIn, Filter, Significant
+from formatters.models.filter import And, FieldIn, Filter, Significant, all_of
 from formatters.models.related_message import Stream
 from formatters.models.subscription import Criteria, MentionRule
 
@@ -59,42 +59,46 @@ def parse_criteria(words: str, sites: SiteNameResolver | None = None) -> Criteri
 
 
 def _parse_normalized(words: str, sites: SiteNameResolver | None, *, is_canonical: bool = False) -> Criteria:
-    # Slack adds a person's name, which may contain spaces and may change: only the id is kept.
-    text = " ".join(_MENTION_LABEL.sub(r"<\1>", words).split())
+    if "|" in words:
+        # Slack adds a person's name, which may contain spaces and may change: only the id is kept.
+        words = _MENTION_LABEL.sub(r"<\1>", words)
+    text = " ".join(words.split())
     if len(text) > MAX_LENGTH:
         raise FilterSyntaxError(
             f"That is too long: at most {MAX_LENGTH:,} characters, and these are {len(text):,}."
         )
-    all_words = text.split(" ")
-    at = next(
-        (n for n, word in enumerate(all_words) if _normalized(word.strip(",")) == "notify"), len(all_words)
-    )
-    before = all_words[:at]
-    if at < len(all_words) and before and before[-1].casefold().strip(",") == "and":
-        before.pop()  # "CBC and notify @here"
-    sets, tokens = split_off_sets(tokenize(" ".join(before)), is_canonical=is_canonical)
+    what, mentions = _split_off_mentions(text)
+    sets, tokens = split_off_sets(tokenize(what), is_canonical=is_canonical)
     streams, tokens = split_off_streams(tokens)
     quiet, tokens = split_off_quiet(tokens, sites)
     _refuse_stray_escalation(tokens)
-    criteria = _parse_switches_and_filter(tokens, sites)
-    criteria = replace(
-        criteria,
-        criteria_sets=sets,
-        streams=in_order({*streams, *criteria.streams}),
-        quiet=quiet,
-    )
-    if at < len(all_words):
-        criteria = replace(
-            criteria, notify=_parse_mention_rule(" ".join(all_words[at + 1 :]), criteria, sites)
-        )
+    criteria = _parse_switches_and_filter(tokens, sites, streams=streams, sets=sets, quiet=quiet)
+    if mentions is not None:
+        criteria = replace(criteria, notify=_parse_mention_rule(mentions, criteria, sites))
     if len(criteria.canonical) > MAX_LENGTH:
         raise FilterSyntaxError(f"That is too long: written out it has more than {MAX_LENGTH:,} characters.")
     return criteria
 
 
+def _split_off_mentions(text: str) -> tuple[str, str | None]:
+    """Return the words before "notify", and those after it; None if it doesn't stand there."""
+    if "notify" not in _normalized(text):
+        return text, None
+    words = text.split(" ")
+    at = next((n for n, word in enumerate(words) if _normalized(word.strip(",")) == "notify"), None)
+    if at is None:
+        return text, None
+    before = words[:at]
+    if before and before[-1].casefold().strip(",") == "and":
+        before.pop()  # "CBC and notify @here"
+    return " ".join(before), " ".join(words[at + 1 :])
+
+
 def _refuse_stray_escalation(tokens: Sequence[Token]) -> None:
     """Refuse steps without anybody who is mentioned first. Raises FilterSyntaxError."""
-    if any(begins_escalation(token.text) and not is_name(tokens, at) for at, token in enumerate(tokens)):
+    if any(
+        begins_escalation(token.normalized) and not is_name(tokens, at) for at, token in enumerate(tokens)
+    ):
         raise FilterSyntaxError(f'"escalate" needs somebody to mention first: notify @first {EXAMPLE}.')
 
 
@@ -118,7 +122,14 @@ def _quoted(word: str) -> str:
     return f'"{word}"' if len(word) <= 40 else f'"{word[:40]}…"'
 
 
-def _parse_switches_and_filter(tokens: Sequence[Token], sites: SiteNameResolver | None) -> Criteria:
+def _parse_switches_and_filter(
+    tokens: Sequence[Token],
+    sites: SiteNameResolver | None,
+    *,
+    streams: Sequence[Stream],
+    sets: tuple[str, ...],
+    quiet: Filter | None,
+) -> Criteria:
     """Separate the switches and "all" from the filter, parse it, and separate the group from that."""
     scope, rest = split_scope(tokens)
     if scope.retracted:
@@ -135,8 +146,10 @@ def _parse_switches_and_filter(tokens: Sequence[Token], sites: SiteNameResolver 
         mock=scope.mock,
         test=scope.test,
         lowsig=scope.lowsig,
-        streams=(Stream.CIRCULARS,) if scope.circulars else (),
+        streams=in_order({*streams, Stream.CIRCULARS}) if scope.circulars else tuple(streams),
+        criteria_sets=sets,
         filter=filter_,
+        quiet=quiet,
     )
 
 
@@ -144,15 +157,15 @@ def split_off_group(found: Filter | None, everything: bool) -> tuple[str, Filter
     """Return the group that the whole filter requires ("all": any), and the rest of the filter."""
     parts = found.parts if isinstance(found, And) else () if found is None else (found,)
     groups = ["all"] if everything else []
-    rest: Filter | None = None
+    rest: list[Filter] = []
     for part in parts:
         if isinstance(part, FieldIn) and part.canonical.casefold() in _GROUPS:
             groups.append(part.canonical)
         else:
-            rest = part if rest is None else rest & part
+            rest.append(part)
     if len(set(groups)) > 1:
         raise FilterSyntaxError(f'"{groups[0]}" and "{groups[1]}" together: subscribe to each, or to "all".')
-    return groups[0] if groups else "all", rest
+    return groups[0] if groups else "all", all_of(*rest) if rest else None
 
 
 def _parse_mention_rule(text: str, criteria: Criteria, sites: SiteNameResolver | None) -> MentionRule:

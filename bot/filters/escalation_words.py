@@ -98,7 +98,8 @@ def split_off_escalation(words: Sequence[str]) -> tuple[list[str], list[str] | N
 
 def begins_escalation(word: str) -> bool:
     """Return True for the word that begins the steps."""
-    return word.casefold().strip(",;:.") in _WORDS
+    folded = word.casefold()
+    return "escalat" in folded and folded.strip(",;:.") in _WORDS
 
 
 def find_escalation_hint(word: str) -> str | None:

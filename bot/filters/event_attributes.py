@@ -102,7 +102,11 @@ class EventAttributes:
     @staticmethod
     def from_json(superevent_id: str, text: str) -> EventAttributes:
         """Return the attributes that `to_json` wrote."""
-        values: dict[str, Any] = json.loads(text)
+        return EventAttributes.from_values(superevent_id, json.loads(text))
+
+    @staticmethod
+    def from_values(superevent_id: str, values: dict[str, Any]) -> EventAttributes:
+        """Return the attributes that `to_json` wrote, from its decoded text."""
         return EventAttributes(
             superevent_id=superevent_id,
             alert_type=values["type"],

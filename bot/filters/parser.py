@@ -56,6 +56,8 @@ from formatters.models.filter import (
     FieldIn,
     Filter,
     Op,
+    all_of,
+    any_of,
     conditions,
 )
 from formatters.models.quantity import QUANTITIES
@@ -135,6 +137,10 @@ def unknown_word_error(token: Token) -> FilterSyntaxError:
     )
 
 
+_ENDS_OF_AND = frozenset(("or", ")"))
+_ENDS_OF_CONDITIONS = _ENDS_OF_AND | {"and"}
+
+
 class _Parser:
     """Parses tokens from left to right; each method stops after the tokens that it consumed."""
 
@@ -162,18 +168,19 @@ class _Parser:
 
     def parse_or(self, depth: int) -> Filter:
         """Parse conditions joined by "or"."""
-        found = self._parse_and(depth)
+        found = [self._parse_and(depth)]
         while self._reader.accept("or"):
-            found = found | self._parse_and(depth)
-        return found
+            found.append(self._parse_and(depth))
+        return any_of(*found)
 
     def _parse_and(self, depth: int) -> Filter:
         """Parse conditions joined by "and" or by nothing."""
-        found = self._parse_not(depth)
-        while self._current is not None and self._current.normalized != "or" and self._current.text != ")":
-            self._reader.accept("and")
-            found = found & self._parse_not(depth)
-        return found
+        found = [self._parse_not(depth)]
+        while (current := self._reader.current) is not None and current.normalized not in _ENDS_OF_AND:
+            if current.normalized == "and":
+                self._reader.advance()
+            found.append(self._parse_not(depth))
+        return all_of(*found)
 
     def _parse_not(self, depth: int) -> Filter:
         negated = False
@@ -183,12 +190,13 @@ class _Parser:
         return ~found if negated else found
 
     def _parse_primary(self, depth: int) -> Filter:
-        before = self._reader.previous
-        if self._current is None or self._current.text == ")" or self._current.normalized in ("and", "or"):
+        current = self._reader.current
+        if current is None or current.normalized in _ENDS_OF_CONDITIONS:
+            before = self._reader.previous
             if before is not None:
                 raise FilterSyntaxError(f"{before.quoted} needs a condition after it.")
-            assert self._current is not None, "a filter has a token"
-            raise FilterSyntaxError(f"{self._current.quoted} needs a condition before it.")
+            assert current is not None, "a filter has a token"
+            raise FilterSyntaxError(f"{current.quoted} needs a condition before it.")
         opened = self._reader.accept("(")
         if opened is not None:
             if depth >= MAX_DEPTH:

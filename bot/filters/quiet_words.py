@@ -25,6 +25,8 @@ def split_off_quiet(
     It is one condition, or several in parentheses. After it no condition of the filter may follow, since
     nobody could see which of the two it belongs to. Streams and criteria sets are split off before.
     """
+    if all(token.normalized != WORD for token in tokens):
+        return None, list(tokens)
     found: Filter | None = None
     rest: list[Token] = []
     depth = 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
@@ -23,12 +24,15 @@ _ONLY = {"only", "just"}
 _ALSO = {"also", "including", "include", "incl", "plus"}
 _TOO = {"too", "also", "included"}
 _WITHOUT = {"no", "not", "without", "excluding"}
+_CHOOSING = frozenset(_ONLY | _ALSO | _WITHOUT | {"all", *SWITCHES})
+"""Words, without hyphens, with which a choice of kinds may begin."""
+_DEPTHS = {"(": 1, ")": -1}
 _NAMING_SIGNS = frozenset({"|", *OPS})
 _NAMING_WORDS = frozenset({"from", "grade"})
 """After these a word is a name, as in "search=MDC|test"; if it is not, the filter's parser refuses it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Scope:
     """Which kinds of events are meant, apart from group, filter and period."""
 
@@ -45,7 +49,7 @@ class Scope:
     circulars: bool = False
     """True if "circulars" was written, which only a subscription may."""
 
-    @property
+    @cached_property
     def categories(self) -> tuple[Category, ...]:
         """The wanted categories; at least one."""
         wanted = ((Category.REAL, self.real), (Category.MOCK, self.mock), (Category.TEST, self.test))
@@ -106,7 +110,11 @@ def split_scope(tokens: Sequence[Token]) -> tuple[Scope, list[Token]]:
     at = 0
     while at < len(tokens):
         token = tokens[at]
-        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        depth += _DEPTHS.get(token.text, 0)
+        if token.normalized.replace("-", "").replace("_", "") not in _CHOOSING:
+            rest.append(token)
+            at += 1
+            continue
         end, words, how = _read_kinds(tokens, at)
         if not words:
             # "only BNS" is what "BNS" says: a condition restricts by itself.

@@ -6,7 +6,7 @@ import re
 
 from bot.filters.named_conditions import named_condition
 from bot.filters.periods import belongs_to_period
-from bot.filters.tokens import FilterSyntaxError, Token, tokenize
+from bot.filters.tokens import FilterSyntaxError, make_token, tokenize
 from bot.filters.vocabulary import ASTROPHYSICAL, MEANT, is_filter_word
 from formatters.models.criteria_set import SLUG, SLUG_MAX
 
@@ -40,6 +40,6 @@ def is_language_word(word: str) -> bool:
     try:
         # A word that stands for another one, such as "chirp-mass", is read as that before the names are.
         is_phrase = [token.text for token in tokenize(word)] != [word]
-        return is_phrase or named_condition(Token(word.upper(), 1)) is not None
+        return is_phrase or named_condition(make_token(word.upper(), 1)) is not None
     except FilterSyntaxError:
         return True

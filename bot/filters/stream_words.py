@@ -27,6 +27,8 @@ _STRAY = frozenset(stream.value for stream in THREAD_STREAMS) - _CIRCULARS
 _OTHERWISE_MEANT = frozenset((Stream.ICECUBE.value,))
 """Streams whose name is a condition as well, where no stream is asked for: coincidences with IceCube."""
 _CANDIDATES = frozenset(stream.value for stream in CANDIDATE_STREAMS)
+_ALL_WORDS = _STRAY | _CANDIDATES | frozenset(WORDS)
+"""Words without which a text says nothing about streams, "circulars" alone excepted."""
 _OPERATORS = frozenset(("=", "==", "!=", "and", "or", "not", "("))
 
 
@@ -35,6 +37,8 @@ def split_off_streams(tokens: Sequence[Token]) -> tuple[tuple[Stream, ...], list
 
     The names end before the first word that names no stream. Raises FilterSyntaxError.
     """
+    if _ALL_WORDS.isdisjoint(token.normalized for token in tokens):
+        return (), list(tokens)
     chosen: set[Stream] = set()
     rest: list[Token] = []
     depth = 0

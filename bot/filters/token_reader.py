@@ -42,9 +42,11 @@ class TokenReader:
 
     def accept(self, *normalized: str) -> Token | None:
         """Consume and return the next token if it is one of these; return None otherwise."""
-        if self.current is not None and self.current.normalized in normalized:
-            return self.advance()
-        return None
+        token = self.current
+        if token is None or token.normalized not in normalized:
+            return None
+        self.position += 1
+        return token
 
     def peek_words(self, most: int) -> list[str]:
         """Return up to `most` next words, up to the next sign, without consuming them."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from bot.filters.phrases import without_phrases
 
@@ -31,6 +31,8 @@ _QUOTES_AROUND = re.compile(
     re.IGNORECASE,
 )
 """What a word processor or a person puts around a filter, or a part of it; a name keeps its quotes."""
+_QUOTES = frozenset("\"'“”„")
+_GRADE = "grade "
 _NUMBERS_WITH_COMMAS = re.compile(r"(?:(?<!\d)(?<!\d\.)\d[\d.]*|(?<![\w.)\"'%°′″])),\d(?:[\d.,]*\d)?")
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 
@@ -39,17 +41,14 @@ class FilterSyntaxError(ValueError):
     """Text that is no filter or criteria; the message is a sentence for the person who typed it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One word or sign, with the position where it begins (1 is the first character)."""
+class Token(NamedTuple):
+    """One word or sign of a text; `make_token` makes it."""
 
     text: str
     position: int
-
-    @property
-    def normalized(self) -> str:
-        """The text for comparison: case-folded, and logical signs as words."""
-        return _LOGIC_WORDS.get(self.text) or self.text.casefold()
+    """The position where it begins; 1 is the first character."""
+    normalized: str
+    """The text for comparison: case-folded, and logical signs as words."""
 
     @property
     def quoted(self) -> str:
@@ -63,6 +62,11 @@ class Token:
         return self.text[0] not in _OPERATOR_CHARACTERS or len(self.text) > 2
 
 
+def make_token(text: str, position: int) -> Token:
+    """Return a word or sign that begins at a position."""
+    return Token(text, position, _LOGIC_WORDS.get(text) or text.casefold())
+
+
 def tokenize(text: str) -> list[Token]:
     """Split a text into words and signs; commas separate words.
 
@@ -70,15 +74,24 @@ def tokenize(text: str) -> list[Token]:
     third and one where the comma is the decimal sign. Only what has one reading passes: "1,234,567",
     "1,000.5", and "197.45,-23.38", which are two numbers.
     """
-    parted = _QUOTED_GRADE.sub(_with_double_quotes, " ".join(text.split()))
-    parted = _QUOTES_AROUND.sub(lambda match: match["kept"] or match["inner"], parted)
+    parted = " ".join(text.split())
+    # Expressions that can't match are not tried: thousands of filters are parsed when a process starts.
+    if _QUOTES.isdisjoint(parted):
+        parted = _without_commas(parted) if _GRADE not in parted.casefold() else _outside_names(parted)
+    else:
+        parted = _QUOTED_GRADE.sub(_with_double_quotes, parted)
+        parted = _outside_names(_QUOTES_AROUND.sub(lambda match: match["kept"] or match["inner"], parted))
+    return [make_token(match[0], match.start() + 1) for match in _TOKEN.finditer(parted)]
+
+
+def _outside_names(text: str) -> str:
+    """Replace phrases and commas in a text, but not in the names that it contains."""
     kept = []
     end = 0
-    for quoted in _KEPT.finditer(parted):
-        kept += [_without_commas(parted[end : quoted.start()]), quoted[0].replace(",", " ")]
+    for quoted in _KEPT.finditer(text):
+        kept += [_without_commas(text[end : quoted.start()]), quoted[0].replace(",", " ")]
         end = quoted.end()
-    parted = "".join([*kept, _without_commas(parted[end:])])
-    return [Token(match[0], match.start() + 1) for match in _TOKEN.finditer(parted)]
+    return "".join([*kept, _without_commas(text[end:])])
 
 
 def _with_double_quotes(match: re.Match[str]) -> str:
@@ -86,7 +99,8 @@ def _with_double_quotes(match: re.Match[str]) -> str:
 
 
 def _without_commas(text: str) -> str:
-    return _NUMBERS_WITH_COMMAS.sub(_split_numbers, without_phrases(text)).replace(",", " ")
+    text = without_phrases(text)
+    return _NUMBERS_WITH_COMMAS.sub(_split_numbers, text).replace(",", " ") if "," in text else text
 
 
 def _split_numbers(match: re.Match[str]) -> str:

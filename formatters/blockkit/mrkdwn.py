@@ -53,7 +53,6 @@ SENTENCE_MAX = 300
 
 _MENTION = re.compile(r"<!here>|<!channel>|<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
 _BROADCASTS = {"<!here>": "@here", "<!channel>": "@channel"}
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _LOOK_ALIKES = {"*": "∗", "~": "∼", "`": "ˋ", "_": "ˍ"}
 _ELLIPSIS = "…"
 # An underscore inside a word does not format, and many names contain one, so it is kept.
@@ -76,17 +75,18 @@ def sanitize_line(text: str) -> str:
     Control characters are removed, and so are invisible format characters, which can reverse the direction of
     the text after them.
     """
-    visible = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
-    return _BLANKS.sub(" ", visible).strip()
+    if not text.replace(NBSP, "").isprintable():
+        text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
+    return _BLANKS.sub(" ", text).strip()
 
 
 def utf16_length(text: str) -> int:
     """Return the length of a text in UTF-16 units, as JavaScript counts it."""
-    return len(text) + sum(1 for c in text if ord(c) > 0xFFFF)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _escape_entities(text: str) -> str:
-    return "".join(_ENTITIES.get(c, c) for c in text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _neutralize_formatting(text: str) -> str:

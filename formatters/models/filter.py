@@ -36,10 +36,10 @@ class Filter:
     __slots__ = ()
 
     def __and__(self, other: Filter) -> Filter:
-        return _compose(And, self, other)
+        return all_of(self, other)
 
     def __or__(self, other: Filter) -> Filter:
-        return _compose(Or, self, other)
+        return any_of(self, other)
 
     def __invert__(self) -> Filter:
         return Not(self)
@@ -389,30 +389,30 @@ Condition = (
     | GradeCondition
 )
 MapCondition = Near | VisibleFrom | Within
+_CONDITIONS = (
+    FieldIn,
+    Compare,
+    FarCompare,
+    Detector,
+    External,
+    Significant,
+    Near,
+    VisibleFrom,
+    Within,
+    MassProbability,
+    GradeCondition,
+)
 
 
 def conditions(filter_: Filter) -> Iterator[Condition]:
     """Yield all conditions of a filter in the order of its canonical text."""
-    match filter_:
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from conditions(part)
-        case Not(part):
+    if isinstance(filter_, (And, Or)):
+        for part in filter_.parts:
             yield from conditions(part)
-        case (
-            FieldIn()
-            | Compare()
-            | FarCompare()
-            | Detector()
-            | External()
-            | Significant()
-            | Near()
-            | VisibleFrom()
-            | Within()
-            | MassProbability()
-            | GradeCondition()
-        ):
-            yield filter_
+    elif isinstance(filter_, Not):
+        yield from conditions(filter_.part)
+    elif isinstance(filter_, _CONDITIONS):
+        yield filter_
 
 
 def map_queries(filter_: Filter | None) -> frozenset[MapQuery]:
@@ -441,9 +441,24 @@ def format_degrees(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-def _compose(kind: type[And] | type[Or], *filters: Filter) -> Filter:
+def all_of(*filters: Filter) -> Filter:
+    """Return the conjunction of filters, of which there is at least one; `&` makes it of two."""
+    return _compose(And, filters)
+
+
+def any_of(*filters: Filter) -> Filter:
+    """Return the disjunction of filters, of which there is at least one; `|` makes it of two."""
+    return _compose(Or, filters)
+
+
+def _compose(kind: type[And] | type[Or], filters: tuple[Filter, ...]) -> Filter:
     """Combine filters into one flat And or Or without duplicates; return a single filter unchanged."""
+    if len(filters) == 1:
+        return filters[0]
     parts: dict[Filter, None] = {}
     for one in filters:
-        parts.update(dict.fromkeys(one.parts if isinstance(one, kind) else (one,)))
+        if isinstance(one, kind):
+            parts.update(dict.fromkeys(one.parts))
+        else:
+            parts[one] = None
     return kind(tuple(parts)) if len(parts) > 1 else next(iter(parts))

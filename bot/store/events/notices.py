@@ -22,11 +22,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import extract_attributes
@@ -69,6 +81,7 @@ _NOTICES_OF_SUPEREVENT = (
 )
 _INSERT_NOTICE = insert(schema.notices)
 _INSERT_PAYLOAD = insert(schema.payloads)
+_BEFORE_ANY_EVENT = datetime(1900, 1, 1, tzinfo=UTC)
 
 Planner = Callable[[RoutingState], list[Intent]]
 """`bot.routing.planner.plan` or `plan_after_map_queries` with their settings applied."""
@@ -146,9 +159,11 @@ class NoticeRepository:
                 schema.superevents.c.superevent_id == superevent_id
             )
             revision = (await connection.execute(query)).scalar_one_or_none()
+            if revision is None:
+                return None
             rows = await load_notice_rows(connection, superevent_id)
         notices = [Notice.from_json(row.facts) for row in rows if row.facts is not None]
-        return None if revision is None or not notices else (Superevent.from_notices(notices), revision)
+        return (Superevent.from_notices(notices), revision) if notices else None
 
     async def payload(self, key: NoticeKey) -> bytes | None:
         """Return the bytes of a notice as they were received; None if it is unknown or they were purged."""
@@ -202,11 +217,28 @@ class NoticeRepository:
         return found
 
     async def recent_ids(self, limit: int = 2_000) -> list[str]:
-        """Return the ids of the newest superevents, for suggestions of a similar id."""
+        """Return the ids of the newest superevents, in no order, for suggestions of a similar id.
+
+        They are at most `limit`, and more only where several happened at the time of the last of these.
+        """
         table = schema.superevents
+        # The index has the times of each category in order; over all of them, every row would be sorted.
+        times = [
+            select(table.c.event_time)
+            .where(table.c.category == category.value)
+            .order_by(table.c.event_time.desc())
+            .limit(limit)
+            .subquery()
+            for category in Category
+        ]
+        newest = union_all(*(select(one.c.event_time) for one in times)).subquery()
+        last = select(newest.c.event_time).order_by(newest.c.event_time.desc()).limit(1).offset(limit - 1)
+        since = func.coalesce(last.scalar_subquery(), literal(_BEFORE_ANY_EVENT, schema.UtcDateTime()))
+        query = select(table.c.superevent_id).where(
+            table.c.category.in_([category.value for category in Category]), table.c.event_time >= since
+        )
         async with self._database.read_transaction() as connection:
-            query = select(table.c.superevent_id).order_by(table.c.event_time.desc()).limit(limit)
-            return list((await connection.execute(query)).scalars())
+            return list((await connection.execute(query)).scalars().all())
 
     async def ids_with_prefix(self, prefix: str, limit: int = 100) -> list[str]:
         """Return the stored superevent ids that begin with these letters and digits, in their order."""
