@@ -75,7 +75,12 @@ class Application(ServiceProcess):
             self._clock, settings.max_age, self.wakeups, FALLBACK_POLL_S, webhook_criteria(settings)
         )
         self.escalation_worker = create_escalation_worker(
-            factory, settings, self._clock, self.wakeups, self._is_clock_trusted
+            factory,
+            settings,
+            self._clock,
+            self.wakeups,
+            on_decided=self.metrics.count_escalation_steps,
+            is_clock_trusted=self._is_clock_trusted,
         )
         self._due_poller = DuePoller(factory.due_check, self._clock, self.wakeups)
         self._maintenance = Maintenance(

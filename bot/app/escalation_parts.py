@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from bot.app.repositories import Repositories
@@ -10,8 +10,8 @@ from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.drill import DrillCommand
 from bot.commands.drill_service import DrillService
 from bot.commands.subscription_service import SubscriptionService
-from bot.delivery.due_poller import FALLBACK_POLL_S
 from bot.delivery.escalation_worker import EscalationWorker
+from bot.routing.escalation import StepAction
 from bot.runtime.wakeups import Wakeups
 from bot.setting_types.escalation_webhook import escalation_webhook_policy
 from bot.settings import Settings
@@ -43,6 +43,8 @@ def create_escalation_worker(
     settings: Settings,
     clock: Callable[[], datetime],
     wakeups: Wakeups,
+    *,
+    on_decided: Callable[[Sequence[StepAction]], None],
     is_clock_trusted: Callable[[], bool],
 ) -> EscalationWorker:
     """Create the worker that takes the steps of escalations and drills when they are due."""
@@ -52,6 +54,6 @@ def create_escalation_worker(
         clock,
         wakeups,
         can_call=escalation_webhook_policy(settings).allows,
-        poll_s=FALLBACK_POLL_S,
+        on_decided=on_decided,
         is_clock_trusted=is_clock_trusted,
     )

@@ -57,6 +57,7 @@ from bot.ingest.extra_topics import ExtraTopicConsumer, SequentialHandler
 from bot.ingest.pipeline import IngestResult, IngestRules, Pipeline
 from bot.ingest.status_reporter import SourceStatusReporter
 from bot.monitoring.clock_synchronizer import ClockSynchronizer
+from bot.monitoring.metrics import CallOutcome
 from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookEventBuilder, WebhookNotifier, create_webhook
 from bot.observing.instruments import Instruments
@@ -393,6 +394,7 @@ class Factory(Repositories):
         clock: Callable[[], datetime],
         *,
         wakeups: Wakeups,
+        on_outcome: Callable[[CallOutcome], None],
         is_clock_trusted: Callable[[], bool],
     ) -> WebhookNotifier | None:
         """Create the worker that calls the operators' webhook; None if none is configured."""
@@ -405,6 +407,7 @@ class Factory(Repositories):
             WebhookEventBuilder(self.incidents, self.notices, self.escalation_reports),
             clock,
             wakeups=wakeups,
+            on_outcome=on_outcome,
             is_clock_trusted=is_clock_trusted,
         )
 

@@ -65,7 +65,11 @@ class ServiceProcess:
             settings, lambda: [source.status() for source in sources]
         )
         self._webhook_notifier = factory.create_webhook_notifier(
-            settings, self._clock, wakeups=self.wakeups, is_clock_trusted=self._is_clock_trusted
+            settings,
+            self._clock,
+            wakeups=self.wakeups,
+            on_outcome=self.metrics.count_webhook_call,
+            is_clock_trusted=self._is_clock_trusted,
         )
         gateway = self._create_gateway()
         self.health_monitor = create_health_monitor(

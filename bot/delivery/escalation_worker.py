@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
 
+from bot.delivery.due_poller import FALLBACK_POLL_S
+from bot.routing.escalation import StepAction
 from bot.runtime.polling_worker import run_polling_worker
 from bot.runtime.wakeups import Wakeups
 from bot.store.channels.drills import DrillRepository
 from bot.store.database import StoreUnavailable
 from bot.store.events.escalations import EscalationRepository
-
-POLL_S = 1.0
-"""Seconds between polls, where nothing else wakes it when a step's time has come."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,11 +29,12 @@ class EscalationWorker:
         wakeups: Wakeups,
         *,
         can_call: Callable[[str], bool] = lambda _: False,
-        poll_s: float = POLL_S,
+        on_decided: Callable[[Sequence[StepAction]], None] = lambda _: None,
         is_clock_trusted: Callable[[], bool] = lambda: True,
     ) -> None:
         """`can_call` tells whether the operators' webhook is there, and may be called for a workspace.
 
+        `on_decided` hears what was decided about steps, once it is stored.
         Nothing is closed for its age unless `is_clock_trusted`: a step that a clock far ahead took would
         never be said.
         """
@@ -43,7 +43,7 @@ class EscalationWorker:
         self._clock = clock
         self._wakeups = wakeups
         self._can_call = can_call
-        self._poll_s = poll_s
+        self._on_decided = on_decided
         self._is_clock_trusted = is_clock_trusted
 
     async def run(self) -> None:
@@ -51,7 +51,7 @@ class EscalationWorker:
         await run_polling_worker(
             self.take_due,
             self._wakeups.escalations,
-            self._poll_s,
+            FALLBACK_POLL_S,
             expected=StoreUnavailable,
             on_expected=lambda error: log.warning(
                 "store_unavailable", subsystem="escalations", reason=str(error)
@@ -61,10 +61,11 @@ class EscalationWorker:
     async def take_due(self) -> bool:
         """Take what is due now; return True if there may be more at once. Raises StoreUnavailable."""
         now = self._clock()
-        taken = await self._escalations.take_due(now, self._can_call)
+        decided = await self._escalations.take_due(now, self._can_call)
+        self._on_decided(decided)
         # A drill that stood still for a day tells how it went before it is closed.
         ended = await self._drills.end_finished(now)
         closed = await self._escalations.close_old(now) if self._is_clock_trusted() else 0
-        if taken or ended or closed:
+        if decided or ended or closed:
             self._wakeups.intents_planned()
         return bool(closed)

@@ -6,6 +6,7 @@ import math
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,6 +19,7 @@ from prometheus_client import (
 )
 
 from bot import __version__
+from bot.routing.escalation import StepAction
 from bot.slack.errors import (
     ChannelUnavailable,
     FileNotReady,
@@ -67,6 +69,18 @@ FAILURE_LABELS: Mapping[type[SlackFailure], str] = {
 words: classes may be renamed, labels may not."""
 OUTCOME_LABELS: Mapping[type[Outcome], str] = {Delivered: "sent", Retry: "later", DeadLettered: "dead"}
 """The label `outcome` of `gwevent_deliveries`."""
+
+
+class CallOutcome(StrEnum):
+    """What became of an attempt to call the operators' webhook: the label of `gwevent_webhook_calls`."""
+
+    SENT = "sent"
+    LATER = "later"
+    """It was not accepted, and is made again."""
+    DEAD = "dead"
+    """It was not accepted for a day, and is given up."""
+    DROPPED = "dropped"
+    """Nothing is to be said any more, as after an event was taken."""
 
 
 class Metrics:
@@ -177,6 +191,29 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self._webhook_calls = Counter(
+            "gwevent_webhook_calls",
+            "Attempts to call the operators' webhook, by what became of them.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._oldest_webhook_call = Gauge(
+            "gwevent_oldest_webhook_call_age_seconds",
+            "Since the oldest webhook call not yet accepted was planned; 0 if none waits, NaN without one.",
+            registry=registry,
+        )
+        self._oldest_webhook_call.set(float("nan"))
+        self._escalation_steps = Counter(
+            "gwevent_escalation_steps",
+            "Steps of escalations and drills whose time came, by what was decided.",
+            ["outcome"],
+            registry=registry,
+        )
+        # Both are rare: a series that begins with its first event would hide it from `increase`.
+        for outcome in CallOutcome:
+            self._webhook_calls.labels(outcome.value)
+        for action in StepAction:
+            self._escalation_steps.labels(action.name.lower())
         self._event_to_notice = Histogram(
             "gwevent_event_to_notice_seconds",
             "From the event to its notice, LVK's part.",
@@ -222,6 +259,15 @@ class Metrics:
     def count_treasure_map_request(self, outcome: str) -> None:
         """Count a request for the pointings of one superevent: ok, busy, refused or unreadable."""
         self._treasure_map_requests.labels(outcome).inc()
+
+    def count_webhook_call(self, outcome: CallOutcome) -> None:
+        """Count an attempt to call the operators' webhook."""
+        self._webhook_calls.labels(outcome.value).inc()
+
+    def count_escalation_steps(self, decided: Sequence[StepAction]) -> None:
+        """Count steps whose time came, by what was decided about them."""
+        for action in decided:
+            self._escalation_steps.labels(action.name.lower()).inc()
 
     def count_outcomes(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """Count the recorded outcomes of deliveries, and observe the latency of posts."""
@@ -285,8 +331,11 @@ class Metrics:
 
     def set_oldest_delivery(self, created_at: datetime | None, now: datetime) -> None:
         """Set the age of the oldest waiting delivery; `created_at` is None if none waits."""
-        age = 0.0 if created_at is None else (now - created_at).total_seconds()
-        self._oldest_delivery.set(max(0.0, age))
+        self._oldest_delivery.set(_age_s(created_at, now))
+
+    def set_oldest_webhook_call(self, created_at: datetime | None, now: datetime) -> None:
+        """Set the age of the oldest webhook call not yet accepted; `created_at` is None if none waits."""
+        self._oldest_webhook_call.set(_age_s(created_at, now))
 
     def set_store_counts(self, counts: StoreCounts) -> None:
         """Set the gauges of subscriptions, workspaces and leases."""
@@ -310,6 +359,11 @@ class Metrics:
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus's text format."""
         return generate_latest(self.registry)
+
+
+def _age_s(created_at: datetime | None, now: datetime) -> float:
+    """Return the seconds since `created_at`, 0 if it is None."""
+    return 0.0 if created_at is None else max(0.0, (now - created_at).total_seconds())
 
 
 def _least(lag: float | None, other: int | None) -> float:

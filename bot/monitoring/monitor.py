@@ -212,6 +212,9 @@ class HealthMonitor:
                 self._metrics.set_oldest_delivery(counts.oldest_waiting, self._clock())
                 if self._counts is not None:
                     self._metrics.set_store_counts(await self._counts.read())
+                    if self._webhook_notifier is not None:
+                        oldest_call = await self._counts.oldest_webhook_call()
+                        self._metrics.set_oldest_webhook_call(oldest_call, self._clock())
         except (StoreUnavailable, TimeoutError):
             since = self._wrong_since.get(IncidentKind.STORE)
             is_incident = since is not None and self._clock() - since > self._thresholds.store_outage

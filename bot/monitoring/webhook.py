@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import aiohttp
 import structlog
 
+from bot.monitoring.metrics import CallOutcome
 from bot.routing.intents import CallKind
 from bot.runtime import machine_clock
 from bot.runtime.http_proxy import proxy_for
@@ -150,16 +151,16 @@ class WebhookNotifier:
         clock: Callable[[], datetime],
         *,
         wakeups: Wakeups,
-        elapsed: Callable[[], float] = machine_clock.monotonic_time,
+        on_outcome: Callable[[CallOutcome], None],
         is_clock_trusted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`elapsed` counts the seconds of a claim; a call is given up only while `is_clock_trusted`."""
+        """`on_outcome` hears of each attempt; a call is given up only while `is_clock_trusted`."""
         self._webhook = webhook
         self._outbox = outbox
         self._events = events
         self._clock = clock
         self._wakeups = wakeups
-        self._elapsed = elapsed
+        self._on_outcome = on_outcome
         self._is_clock_trusted = is_clock_trusted
 
     async def run(self) -> None:
@@ -178,12 +179,12 @@ class WebhookNotifier:
 
     async def _send_next(self, session: aiohttp.ClientSession) -> bool:
         """Send the next due call; return False if none is due."""
-        until = self._elapsed() + CLAIM_DURATION.total_seconds()
+        until = machine_clock.monotonic_time() + CLAIM_DURATION.total_seconds()
         call = await self._outbox.claim(self._clock())
         if call is None:
             return False
         try:
-            with send_only_while(lambda: self._elapsed() < until):
+            with send_only_while(lambda: machine_clock.monotonic_time() < until):
                 await self._send_call(session, call)
         except LeaseLost:
             # This process was paused for so long that another may have claimed the call.
@@ -197,13 +198,16 @@ class WebhookNotifier:
                 await self._webhook.send(session, webhook_event)
         except WebhookError as failure:
             log.warning("webhook_call_failed", key=webhook_event.dedup_key, reason=str(failure))
+            self._on_outcome(CallOutcome.LATER)
             return False
+        self._on_outcome(CallOutcome.SENT)
         return True
 
     async def _send_call(self, session: aiohttp.ClientSession, call: WebhookCall) -> None:
         webhook_event = await self._events.build(call)
         if webhook_event is None:
             await self._outbox.dead_letter(call, "nothing to say any more")
+            self._on_outcome(CallOutcome.DROPPED)
             return
         try:
             await self._webhook.send(session, webhook_event)
@@ -217,6 +221,7 @@ class WebhookNotifier:
             )
             if now - call.created_at > GIVE_UP_AFTER and self._is_clock_trusted():
                 await self._outbox.dead_letter(call, str(failure))
+                self._on_outcome(CallOutcome.DEAD)
                 return
             is_unheard = call.kind is CallKind.ESCALATED and call.attempts >= UNHEARD_AFTER_ATTEMPTS
             # Its channel relies on the operators, who know nothing of it yet.
@@ -224,6 +229,7 @@ class WebhookNotifier:
                 self._wakeups.deliveries.set()
             wait = min(MAX_BACKOFF_S, 2.0 ** min(call.attempts, 10)) * random.uniform(0.75, 1.25)  # noqa: S311
             await self._outbox.retry_later(call, now + timedelta(seconds=wait), str(failure))
+            self._on_outcome(CallOutcome.LATER)
             return
         log.info(
             "webhook_call_sent",
@@ -231,6 +237,7 @@ class WebhookNotifier:
             action=webhook_event.action.value,
             resolved=webhook_event.action is WebhookAction.RESOLVE,
         )
+        self._on_outcome(CallOutcome.SENT)
         await self._outbox.mark_sent(call, self._clock())
 
 

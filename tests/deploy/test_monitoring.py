@@ -56,6 +56,7 @@ CASES = {
     "GweventDeliveryGivenUp": Case(
         {'gwevent_delivery_outcomes_total{kind="root",outcome="dead"}': "0x30 1x150"}
     ),
+    "GweventWebhookUnheard": Case({"gwevent_oldest_webhook_call_age_seconds": "0+60x60 0x120"}),
     "GweventPostsSlow": Case(
         {
             'gwevent_received_to_posted_seconds_bucket{le="60"}': "0x180",
@@ -76,6 +77,7 @@ QUIET = {
     "GweventSlackDisconnected": {"gwevent_slack_connected": NEVER},
     "GweventDiskNearlyFull": {"gwevent_store_free_bytes": NEVER},
     "GweventNoWorker": {"gwevent_workers": NEVER},
+    "GweventWebhookUnheard": {'gwevent_oldest_webhook_call_age_seconds{instance="a"}': NEVER},
     "GweventNoNotices": {"gwevent_last_notice_age_seconds": NEVER},
     "GweventSourceBehind": {
         'gwevent_source_lag{source="hopskotch",instance="a"}': "3x180",
@@ -137,8 +139,19 @@ def test_every_alert_and_incident_has_a_paragraph_in_the_runbook() -> None:
     alerts = [rule["alert"] for rule in RULES]
     assert found == [*(kind.value for kind in IncidentKind), *alerts]
     for rule in RULES:
-        assert rule["annotations"]["runbook_url"] == f"docs/runbook.md#{rule['alert'].lower()}"
+        assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"
         assert rule["labels"]["severity"] in ("page", "ticket")
+
+
+def test_the_way_to_a_runbook_url_in_the_readme_reaches_every_rule() -> None:
+    page = (ROOT / "deploy" / "README.md").read_text("utf-8")
+    found = re.search(r"sed 's\|(?P<path>[^|]+)\|(?P<url>[^|]+)\|' deploy/monitoring/alerts.yaml", page)
+    assert found is not None
+    text = (FOLDER / "alerts.yaml").read_text("utf-8").replace(found["path"], found["url"])
+    changed: list[dict[str, Any]] = yaml.safe_load(text)["groups"][0]["rules"]
+    for rule in changed:
+        assert rule["annotations"]["runbook_url"].startswith("https://")
+        assert "runbook" not in rule["annotations"]
 
 
 def test_promtool_accepts_the_rules() -> None:

@@ -100,22 +100,23 @@ class EscalationRepository:
         self._database = database
         self._leases = leases
 
-    async def take_due(self, now: datetime, can_call: Callable[[str], bool]) -> int:
-        """Take the steps that are due at `now`, and return their number, cancelled ones included.
+    async def take_due(self, now: datetime, can_call: Callable[[str], bool]) -> list[StepAction]:
+        """Take the steps that are due at `now`, and return what was decided about each.
 
         `can_call` tells whether the operators' webhook is there, and may be called for a workspace.
         """
         async with self._database.read_transaction() as connection:
             # Usually nothing is to be done, and other writers need not wait for that.
             ids = [one.row.id for one in await self._load_pending(connection, now, can_call)]
-        taken = 0
+        decided: list[StepAction] = []
         for start in range(0, len(ids), BATCH):
             async with self._database.exclusive_transaction() as connection:
                 batch = _e.c.id.in_(ids[start : start + BATCH])
-                for one in await self._load_pending(connection, now, can_call, batch):
-                    taken += len(one.decisions)
+                pending = await self._load_pending(connection, now, can_call, batch)
+                for one in pending:
                     await _apply(connection, one, now)
-        return taken
+            decided += [decision.action for one in pending for decision in one.decisions]
+        return decided
 
     async def close_old(self, now: datetime) -> int:
         """Close the escalations that began a day ago, whatever became of them; return how many.

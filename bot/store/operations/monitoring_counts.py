@@ -1,16 +1,20 @@
-"""Counts over the whole store for `/metrics`: subscriptions, workspaces, and who holds which leases."""
+"""Counts over the whole store for `/metrics`: subscriptions, workspaces, leases, waiting webhook calls."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import func, select
 
+from bot.routing.intents import CallKind
 from bot.store import schema
 from bot.store.database import Database
+from bot.store.outbox.models import DeliveryState
 
 _s = schema.subscriptions
 _l = schema.leases
+_c = schema.webhook_calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +53,16 @@ class MonitoringCounts:
             if not self._database.is_sqlite:
                 leases = {holder or "": held for holder, held in (await connection.execute(holders)).all()}
         return StoreCounts(found.active, found.paused, found.unconfirmed, found.workspaces, leases)
+
+    async def oldest_webhook_call(self) -> datetime | None:
+        """Return when the oldest call that the webhook has not accepted was planned; None if none waits.
+
+        Calls of kinds that only a newer gwevent knows don't count: this one doesn't make them.
+        Raises StoreUnavailable.
+        """
+        query = select(func.min(_c.c.created_at)).where(
+            _c.c.state == DeliveryState.PENDING.value, _c.c.kind.in_([kind.value for kind in CallKind])
+        )
+        async with self._database.read_transaction() as connection:
+            found: datetime | None = (await connection.execute(query)).scalar_one()
+        return found

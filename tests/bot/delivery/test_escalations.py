@@ -12,6 +12,8 @@ from sqlalchemy import text
 from bot.delivery.escalation_worker import EscalationWorker
 from bot.filters import parse_criteria
 from bot.local_slack.web_api.dispatcher import RecordedCall
+from bot.monitoring.metrics import Metrics
+from bot.routing.escalation import StepAction
 from bot.store.channels.acknowledgements import AcknowledgeOutcome, HandBackOutcome, HandBackResult
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.personal_data import PersonalData
@@ -536,6 +538,30 @@ async def test_a_clock_far_ahead_that_nobody_trusts_closes_nothing(harness: Deli
     await take(harness)
     (row,) = await table(harness, "SELECT closed_at FROM escalations")
     assert row.closed_at is not None
+
+
+async def test_decided_steps_are_counted(harness: DeliveryHarness) -> None:
+    await begin(harness, words="CBC notify <@U1> escalate 5min <@U2> 10min webhook")
+    factory, metrics = harness.factory, Metrics()
+    worker = EscalationWorker(
+        factory.escalations,
+        factory.drills,
+        harness.clock,
+        harness.wakeups,
+        can_call=lambda _: True,
+        on_decided=metrics.count_escalation_steps,
+    )
+    for _ in range(3):
+        harness.advance(minutes=5)
+        await worker.take_due()
+        await harness.wait_until_delivered()
+    counted = {
+        action.name: metrics.registry.get_sample_value(
+            "gwevent_escalation_steps_total", {"outcome": action.name.lower()}
+        )
+        for action in StepAction
+    }
+    assert counted == {"MENTION": 1, "CALL": 1, "REPORT": 0, "SKIP": 0, "CANCEL": 0, "POSTPONE": 0}
 
 
 async def test_a_retracted_event_that_comes_back_is_to_be_taken_anew(harness: DeliveryHarness) -> None:

@@ -53,7 +53,12 @@ class Tower:
     def restart(self) -> None:
         """Create the health monitor, as a starting process does."""
         self.watch = HealthMonitor(
-            MonitoredStore(self.factory.notices, self.factory.outbox_statistics, self.factory.incidents),
+            MonitoredStore(
+                self.factory.notices,
+                self.factory.outbox_statistics,
+                self.factory.incidents,
+                counts=self.factory.monitoring_counts,
+            ),
             HealthInputs(
                 source_statuses=lambda: [self.source],
                 connection_state=lambda: self.link,
@@ -115,7 +120,9 @@ async def monitoring(
         webhook = Webhook(pager.url, WebhookFormat.JSON)
         wakeups = Wakeups()
         events = WebhookEventBuilder(factory.incidents, factory.notices, factory.escalation_reports)
-        caller = WebhookNotifier(webhook, factory.webhook_outbox, events, clock, wakeups=wakeups)
+        caller = WebhookNotifier(
+            webhook, factory.webhook_outbox, events, clock, wakeups=wakeups, on_outcome=lambda _: None
+        )
         monitoring = Tower(
             factory, clock, local_slack, local_slack.add_channel("ops"), pager, worker, caller, wakeups
         )
@@ -149,6 +156,21 @@ async def test_silence_is_reported_once_and_its_end_too(monitoring: Tower) -> No
     # The next one is another trouble.
     await monitoring.look(hours=2.6)
     assert "No notice" in (await monitoring.told(3))[2]
+
+
+async def test_the_age_of_a_call_that_nobody_hears_is_a_figure(monitoring: Tower) -> None:
+    monitoring.pager.status = 503
+    await record_notices(monitoring.factory, decoded_notice(MOCK))
+    await monitoring.look(hours=2.6)
+    monitoring.clock.advance(minutes=4)
+    assert b"gwevent_oldest_webhook_call_age_seconds 240.0" in await monitoring.watch.metrics()
+    monitoring.pager.status = 200
+    await monitoring.called(1)
+
+    async def settled() -> bool:
+        return b"gwevent_oldest_webhook_call_age_seconds 0.0" in await monitoring.watch.metrics()
+
+    await until(settled)
 
 
 async def test_flapping_is_one_incident(monitoring: Tower) -> None:

@@ -15,8 +15,10 @@ from bot.criteria.operator_criteria import parse_operator_criteria
 from bot.ingest.deferred_routing import DeferredRoutingWorker
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.monitoring import webhook as webhook_module
+from bot.monitoring.metrics import CallOutcome
 from bot.monitoring.webhook import Webhook, WebhookEventBuilder, WebhookNotifier
 from bot.routing.state import OperatorRules
+from bot.runtime import machine_clock
 from bot.runtime.wakeups import Wakeups
 from bot.samples import Record, sky_map, to_json
 from bot.sources.base import Origin
@@ -42,9 +44,16 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def calling(factory: Factory, clock: Clock, webhook: Webhook) -> AsyncIterator[WebhookNotifier]:
+async def calling(
+    factory: Factory,
+    clock: Clock,
+    webhook: Webhook,
+    on_outcome: Callable[[CallOutcome], None] = lambda _: None,
+) -> AsyncIterator[WebhookNotifier]:
     events = WebhookEventBuilder(factory.incidents, factory.notices, factory.escalation_reports)
-    caller = WebhookNotifier(webhook, factory.webhook_outbox, events, clock, wakeups=Wakeups())
+    caller = WebhookNotifier(
+        webhook, factory.webhook_outbox, events, clock, wakeups=Wakeups(), on_outcome=on_outcome
+    )
     task = asyncio.create_task(caller.run())
     yield caller
     task.cancel()
@@ -197,9 +206,12 @@ async def test_ntfy_and_pagerduty(factory: Factory, clock: Clock, pager: Pager) 
     assert len(pagerduty["payload"]["summary"]) <= 1024
 
 
-async def test_expired_claim_sends_no_call(factory: Factory, clock: Clock, pager: Pager) -> None:
+async def test_expired_claim_sends_no_call(
+    factory: Factory, clock: Clock, pager: Pager, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The process is paused between claim and request, so another one may have made the call."""
     slept = 0.0
+    monkeypatch.setattr(machine_clock, "monotonic_time", lambda: slept)
     events = WebhookEventBuilder(factory.incidents, factory.notices, factory.escalation_reports)
     caller = WebhookNotifier(
         Webhook(pager.url, WebhookFormat.JSON),
@@ -207,7 +219,7 @@ async def test_expired_claim_sends_no_call(factory: Factory, clock: Clock, pager
         events,
         clock,
         wakeups=Wakeups(),
-        elapsed=lambda: slept,
+        on_outcome=lambda _: None,
     )
     words = events.build
 
@@ -254,6 +266,47 @@ async def test_late_failure_does_not_undo_a_delivered_call(factory: Factory, clo
     assert await factory.webhook_outbox.count_by_state() == {"sent": 1}
 
 
+async def test_outcomes_of_calls_are_counted(factory: Factory, clock: Clock, pager: Pager) -> None:
+    heard: list[CallOutcome] = []
+    line = pipeline(factory, clock, "all")
+    pager.status = 503
+    async with calling(factory, clock, Webhook(pager.url, WebhookFormat.JSON), heard.append):
+        await take(line, notice_record())
+        await until(lambda: heard == [CallOutcome.LATER])
+        pager.status = 200
+        clock.advance(minutes=1)
+        await until(lambda: heard == [CallOutcome.LATER, CallOutcome.SENT])
+        pager.status = 503
+        await take(line, notice_record("S261122b"))
+        await until(lambda: len(heard) == 3)
+        await take(line, notice_record("S261122b", alert_type=RETRACTION, minutes=9))
+        clock.advance(minutes=1)
+        await until(lambda: CallOutcome.DROPPED in heard)
+        await take(line, notice_record("S261122c"))
+        await until(lambda: len(heard) >= 6)
+        clock.advance(hours=25)
+        await until(lambda: CallOutcome.DEAD in heard)
+
+
+async def test_the_oldest_call_not_accepted_is_known(factory: Factory, clock: Clock) -> None:
+    line = pipeline(factory, clock, "all")
+    assert await factory.monitoring_counts.oldest_webhook_call() is None
+    await take(line, notice_record())
+    planned = clock()
+    clock.advance(minutes=5)
+    await take(line, notice_record("S261122b"))
+    assert await factory.monitoring_counts.oldest_webhook_call() == planned
+    first = await factory.webhook_outbox.claim(clock())
+    assert first is not None
+    await factory.webhook_outbox.retry_later(first, clock(), "HTTP 503")
+    assert await factory.monitoring_counts.oldest_webhook_call() == planned, "a failed call waits on"
+    await factory.webhook_outbox.mark_sent(first, clock())
+    assert await factory.monitoring_counts.oldest_webhook_call() == clock()
+    async with factory.database.exclusive_transaction() as connection:
+        await connection.execute(text("UPDATE webhook_calls SET kind = 'novelty'"))
+    assert await factory.monitoring_counts.oldest_webhook_call() is None, "a newer gwevent's"
+
+
 async def test_after_a_jump_no_call_is_given_up(factory: Factory, clock: Clock, pager: Pager) -> None:
     sure = False
     events = WebhookEventBuilder(factory.incidents, factory.notices, factory.escalation_reports)
@@ -263,6 +316,7 @@ async def test_after_a_jump_no_call_is_given_up(factory: Factory, clock: Clock, 
         events,
         clock,
         wakeups=Wakeups(),
+        on_outcome=lambda _: None,
         is_clock_trusted=lambda: sure,
     )
     pager.status = 503

@@ -64,7 +64,7 @@ async def test_of_two_threads_that_become_one_nobody_is_mentioned_twice(factory:
     await factory.channel_moves.move_channel(OLD, NEW, NOW - timedelta(days=1), NOW)
     waiting = [s for s in await rows(factory, schema.escalation_steps) if s.state == "waiting"]
     assert sorted(step.targets for step in waiting) == ["", "<@U2>"]
-    assert await factory.escalations.take_due(NOW + timedelta(minutes=5), never) == 1
+    assert len(await factory.escalations.take_due(NOW + timedelta(minutes=5), never)) == 1
 
 
 async def test_who_has_it_in_one_of_two_threads_has_it_in_the_one(factory: Factory) -> None:
@@ -125,7 +125,7 @@ async def test_an_older_version_gets_no_open_escalation(factory: Factory) -> Non
     assert result.escalations == 2
     assert {step.state for step in await rows(factory, schema.escalation_steps)} == {"cancelled"}
     assert all(row.closed_at == NOW for row in await rows(factory, schema.escalations))
-    assert await factory.escalations.take_due(NOW + timedelta(hours=1), never) == 0
+    assert len(await factory.escalations.take_due(NOW + timedelta(hours=1), never)) == 0
 
 
 async def test_an_acknowledgement_makes_the_cards_edit_more_urgent(factory: Factory) -> None:
@@ -151,14 +151,14 @@ async def test_only_the_process_with_the_lease_takes_a_workspaces_steps(factory:
     await begin(factory, OLD[1])
     await serve_by(factory, "another", is_alive=True)
     due = NOW + timedelta(minutes=5)
-    assert await factory.escalations.take_due(due, never) == 0
+    assert len(await factory.escalations.take_due(due, never)) == 0
     assert not (await factory.due_check.check(due)).escalations
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(update(schema.leases).values(worker_id=factory.leases.worker_id))
     assert (await factory.due_check.check(due)).escalations
     assert not (await factory.due_check.check(due - timedelta(seconds=1))).escalations
-    assert await factory.escalations.take_due(due, never) == 1
-    assert await factory.escalations.take_due(due, never) == 0
+    assert len(await factory.escalations.take_due(due, never)) == 1
+    assert len(await factory.escalations.take_due(due, never)) == 0
 
 
 async def test_steps_of_a_workspace_that_no_process_serves_are_taken(factory: Factory) -> None:
@@ -168,8 +168,8 @@ async def test_steps_of_a_workspace_that_no_process_serves_are_taken(factory: Fa
         await serve_by(factory, "gone", is_alive=False)
     late = NOW + timedelta(minutes=10)
     assert (await factory.due_check.check(late)).escalations
-    assert await factory.escalations.take_due(late, lambda _: True) == 2
-    assert await factory.escalations.take_due(late, lambda _: True) == 0
+    assert len(await factory.escalations.take_due(late, lambda _: True)) == 2
+    assert len(await factory.escalations.take_due(late, lambda _: True)) == 0
     assert [call.kind for call in await rows(factory, schema.webhook_calls)] == ["escalated"]
     assert await factory.escalations.close_old(NOW + timedelta(days=1)) == 1
 
@@ -192,5 +192,5 @@ async def test_while_slack_is_down_waiting_steps_cost_one_query_for_all_channels
     asked: list[str] = []
     engine = factory.database._engine.sync_engine
     event.listen(engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
-    assert await factory.escalations.take_due(due, never) == 0
+    assert len(await factory.escalations.take_due(due, never)) == 0
     assert len([statement for statement in asked if statement.startswith("SELECT")]) == 1
