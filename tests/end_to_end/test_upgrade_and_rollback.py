@@ -21,12 +21,13 @@ from bot.store.rollback import (
     FIELDS_OF_0_1_0,
     INCIDENT_KINDS_OF_0_1_0,
     QUANTITIES_OF_0_1_0,
+    REASON,
 )
 from formatters.models.filter import FIELDS
 from formatters.models.quantity import QUANTITIES
 from tests.support.bot_process import BotProcess, LocalDeployment, avro_bbh, open_deployment
 from tests.support.messages import Json, message_text
-from tests.support.old_version import OldVersionUnavailable, unpack_old_version
+from tests.support.old_version import OldVersionUnavailable, install_old_version
 from tests.support.postgres import Databases
 from tests.support.waiting import TIMEOUT_S, wait_until
 
@@ -36,10 +37,10 @@ pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def old_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the packages of gwevent 0.1.0."""
+def old_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment in which the wheel of gwevent 0.1.0 is installed."""
     try:
-        return unpack_old_version(tmp_path_factory.mktemp("e8f3c8d"))
+        return install_old_version(tmp_path_factory.mktemp("e8f3c8d"))
     except OldVersionUnavailable as reason:
         pytest.skip(str(reason))
 
@@ -58,23 +59,25 @@ class World:
     """Four channels: in `plain` and `changed` all goes well; posts in `answerless` are taken without an
     answer, and those in `slow` aren't taken, while `hold` is in force."""
 
-    def __init__(self, deployment: LocalDeployment, old_code: Path) -> None:
+    def __init__(self, deployment: LocalDeployment, old_python: Path) -> None:
         self.deployment = deployment
-        self.old_code = old_code
+        self.old_python = old_python
         self.slack = deployment.local_slack
         for scope in ("channels:history", "groups:history"):
             self.slack.grant(scope)
         names = ("plain", "answerless", "slow", "changed")
         self.channels = [self.slack.add_channel(name) for name in names]
         self.plain, self.answerless, self.slow, self.changed = self.channels
+        self.night = self.slack.add_channel("night")
+        """The channel of what 0.1.0 doesn't know: steps, mutes, observations."""
 
     async def start_old(self) -> BotProcess:
-        bot = self.deployment.start(PYTHONPATH=str(self.old_code))
+        bot = self.deployment.start(str(self.old_python), PYTHONPATH=None)
         await bot.wait_until_ready()
         return bot
 
-    async def start_new(self) -> BotProcess:
-        bot = self.deployment.start()
+    async def start_new(self, **settings: str) -> BotProcess:
+        bot = self.deployment.start(**settings)
         await bot.wait_until_ready()
         return bot
 
@@ -136,6 +139,31 @@ class World:
                 assert newest in root["text"], "the root message shows the newest notice"
 
 
+async def leave_the_night_open(world: World) -> None:
+    """Have a plan reported, the event muted, and two steps due whose message and call nobody hears."""
+    world.slack.fail("chat.postMessage", channel=world.night, delay=600, times=None)
+    world.slack.fail("chat.update", channel=world.night, delay=600, times=None)
+    planned = await world.ask(f"observe ZTF plan {C}", world.night)
+    assert "ZTF" in planned, planned
+    await wait_until(
+        lambda: world.open(f"channel_id = '{world.night}' and kind in ('follow_up', 'follow_up_edit')"),
+        what="the Follow-up reply about the plan waits",
+    )
+    await world.ask(f"mute {C}", world.night)
+    execute(
+        world.deployment,
+        "update escalation_steps set due_at ="
+        " (select started_at from escalations where escalations.id = escalation_id)",
+    )
+
+    def waits() -> bool:
+        calls = world.deployment.query_database("select count(*) from webhook_calls where state = 'pending'")
+        kinds = [kind for kind in ("escalation", "mute") if world.open(f"kind = '{kind}'")]
+        return calls[0][0] == 1 and len(kinds) == 2
+
+    await wait_until(waits, what="a step's message, its call and the mute's reply wait")
+
+
 def execute(deployment: LocalDeployment, statement: str) -> None:
     """Change the database directly, without the bot's code."""
     if deployment.postgres is not None:
@@ -161,8 +189,10 @@ def errors(bot: BotProcess) -> list[Json]:
     return [record for record in bot.log_records if record["level"] in ("error", "critical")]
 
 
-async def test_threads_go_on_through_an_upgrade_and_back(deployment: LocalDeployment, old_code: Path) -> None:
-    world = World(deployment, old_code)
+async def test_threads_go_on_through_an_upgrade_and_back(
+    deployment: LocalDeployment, old_python: Path
+) -> None:
+    world = World(deployment, old_python)
 
     # 0.1.0 makes the database and is killed with posts under way.
     bot = await world.start_old()
@@ -177,13 +207,17 @@ async def test_threads_go_on_through_an_upgrade_and_back(deployment: LocalDeploy
     await world.kill(bot)
 
     # This version finds what Slack took, posts the rest, and is killed in the same way.
-    bot = await world.start_new()
+    bot = await world.start_new(
+        GWEVENT_WEBHOOK_URL="http://127.0.0.1:9/nobody", GWEVENT_WEBHOOK_FORMAT="json"
+    )
+    await world.ask("subscribe CBC notify <@U1> escalate 5min <@U2> 10min webhook", world.night)
     await deployment.wait_until_delivered(3)
     world.check(a=["INITIAL"], b=[])
     world.hold()
     await deployment.publish(avro_bbh(A, "UPDATE", 120), avro_bbh(C, "PRELIMINARY"))
     await world.wait_until_in_flight(5)
-    # What 0.1.0 doesn't know: a report of a change that waits, and an incident of a new kind.
+    # What 0.1.0 doesn't know: steps, mutes, observations, a report of a change, an incident of a new kind.
+    await leave_the_night_open(world)
     world.slack.fail("chat.postMessage", channel=world.changed, delay=600, times=None)
     await world.ask("unsubscribe far<1/month", world.changed)
     await wait_until(lambda: world.open("kind = 'change'"), what="the report of the change waits")
@@ -199,7 +233,12 @@ async def test_threads_go_on_through_an_upgrade_and_back(deployment: LocalDeploy
         text=True,
         check=True,
     )
-    assert "deliveries: 1, incidents: 1, webhook calls: 0" in prepared.stdout
+    closed = deployment.query_database(
+        f"select distinct kind from deliveries where state = 'dead' and reason = '{REASON}'"
+    )
+    assert {kind for (kind,) in closed} >= {"change", "escalation", "mute"}
+    assert "incidents: 1, webhook calls: 1." in prepared.stdout
+    assert "Escalations stopped: " in prepared.stdout
 
     # 0.1.0 does the same with what this version left.
     bot = await world.start_old()
@@ -219,19 +258,23 @@ async def test_threads_go_on_through_an_upgrade_and_back(deployment: LocalDeploy
     await wait_until(lambda: not world.open("kind = 'change'"), what="the report of both changes is posted")
     report = message_text(world.slack.messages(world.changed)[-1])
     assert "CBC" in report and "far&lt;1/month" in report, report
+    shown = str(world.slack.messages(world.night))
+    assert "<@U1>" in shown and "<@U2>" not in shown, "nobody is woken hours later"
+    for table in ("muted_threads", "observations"):
+        assert deployment.query_database(f"select count(*) from {table}")[0][0] == 1, table
     assert await bot.terminate() == 0
     assert errors(bot) == []
 
 
-def test_what_0_1_0_knows_is_what_its_code_says(old_code: Path) -> None:
+def test_what_0_1_0_knows_is_what_its_code_says(old_python: Path) -> None:
     program = (
         "import json; from bot.store.ledger import Kind; from formatters.trouble import What;"
         "from bot.store.calls import CallKind; print(json.dumps([[*Kind], [*What], [*CallKind]]))"
     )
     said = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": str(old_code)},
-        cwd=old_code,
+        [str(old_python), "-c", program],
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        cwd=old_python.parent,
         capture_output=True,
         text=True,
         check=True,
@@ -240,7 +283,7 @@ def test_what_0_1_0_knows_is_what_its_code_says(old_code: Path) -> None:
     assert {*DELIVERY_KINDS_OF_0_1_0} < {kind.value for kind in DeliveryKind}
 
 
-def test_0_1_0_reads_the_subscriptions_that_a_rollback_leaves_to_it(old_code: Path) -> None:
+def test_0_1_0_reads_the_subscriptions_that_a_rollback_leaves_to_it(old_python: Path) -> None:
     """Each condition that `prepare_rollback` takes for known is, and those that it doesn't aren't."""
     known = [f"CBC {quantity}>0.25" for quantity in sorted(QUANTITIES_OF_0_1_0)]
     known += [f"CBC {field}=x" for field in sorted(FIELDS_OF_0_1_0 - {"type", "group"})]
@@ -265,9 +308,9 @@ def reads(words):
 print(json.dumps([reads(words) for words in json.load(sys.stdin)]))
 """
     said = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": str(old_code)},
-        cwd=old_code,
+        [str(old_python), "-c", program],
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        cwd=old_python.parent,
         input=json.dumps([*known, *unknown]),
         capture_output=True,
         text=True,

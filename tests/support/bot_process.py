@@ -123,12 +123,12 @@ class LocalDeployment:
 
         await asyncio.to_thread(work)
 
-    def start(self, **changes: str | None) -> BotProcess:
-        """Start `gwevent run` from the command line, as in production."""
+    def start(self, python: str = sys.executable, **changes: str | None) -> BotProcess:
+        """Start `gwevent run` from the command line, as in production, by the Python that has it."""
         log = self._next_log()
         with log.open("wb") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "bot", "run"],
+                [python, "-m", "bot", "run"],
                 env=self.environment(**changes),
                 cwd=self.folder,
                 stdout=subprocess.DEVNULL,

@@ -1,9 +1,11 @@
-"""The code of gwevent 0.1.0, of the repository's own history."""
+"""Version 0.1.0 of gwevent, of the repository's own history: its wheel, installed as a user installs it."""
 
 from __future__ import annotations
 
 import io
 import subprocess
+import sys
+import sysconfig
 import tarfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,21 +19,35 @@ class OldVersionUnavailable(RuntimeError):
     """The old code can't be had or run here; the message says why, and what to do."""
 
 
-def unpack_old_version(folder: Path) -> Path:
-    """Unpack the packages of 0.1.0 into a folder, to be named by PYTHONPATH, and return the folder.
+def install_old_version(folder: Path) -> Path:
+    """Build the wheel of 0.1.0, install it in a virtual environment in `folder`, and return its Python.
 
-    Raises OldVersionUnavailable.
+    What the wheel depends on is taken from this environment, which the new one sees behind its own packages:
+    another network's worth of downloads would test PyPI. Raises OldVersionUnavailable.
     """
     if find_spec("pebble") is None:
         raise OldVersionUnavailable(
             "gwevent 0.1.0 needs Pebble, of the extra `test`: delete .venv-test, and ./tests/run installs it"
         )
+    tree = folder / "tree"
+    _unpack(tree)
+    _run("-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist"), cwd=tree)
+    [wheel] = (folder / "dist").glob("*.whl")
+    venv = folder / "venv"
+    _run("-m", "venv", "--without-pip", str(venv), cwd=folder)
+    python = venv / "bin" / "python"
+    _run("-m", "pip", "--python", str(python), "install", "--no-deps", "--no-index", str(wheel), cwd=folder)
+    [packages] = venv.glob("lib/python*/site-packages")
+    # A path of a .pth file comes after the environment's own packages, so gwevent is the old one.
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", "utf-8")
+    return python
+
+
+def _unpack(folder: Path) -> None:
+    """Unpack the tree of 0.1.0 into `folder`. Raises OldVersionUnavailable."""
     try:
         packed = subprocess.run(
-            ["git", "archive", OLD_COMMIT, "bot", "formatters"],
-            cwd=_REPOSITORY,
-            capture_output=True,
-            check=False,
+            ["git", "archive", OLD_COMMIT], cwd=_REPOSITORY, capture_output=True, check=False
         )
     except FileNotFoundError:
         raise OldVersionUnavailable("there is no git here to take gwevent 0.1.0 from: install git") from None
@@ -42,4 +58,8 @@ def unpack_old_version(folder: Path) -> Path:
         )
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
         archive.extractall(folder, filter="data")
-    return folder
+
+
+def _run(*arguments: str, cwd: Path) -> None:
+    done = subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
