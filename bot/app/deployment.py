@@ -86,7 +86,7 @@ def missing_database_error(database: str) -> SettingsError:
             f" {SERVICE_ENV_FILE} has a service's settings: gwevent --env-file {SERVICE_ENV_FILE} reads them."
         )
     return SettingsError(
-        f"There is no gwevent's database at {displayed_url(database)}, and this command makes none; name "
+        f"No gwevent database at {displayed_url(database)}, and this command makes none; name "
         f"the bot's settings with --env-file.{elsewhere}"
     )
 

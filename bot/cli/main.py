@@ -22,33 +22,35 @@ from bot.cli import (
     service,
     transfer,
 )
+from bot.cli.switches import Command, Group
 from bot.runtime import standard_streams
 
 app = typer.Typer(
     name="gwevent",
+    cls=Group,
     help="LIGO/Virgo/KAGRA public alerts in Slack.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-app.command()(service.run)
-app.command()(service.consume)
-app.command()(service.serve)
-app.command()(demo.demo)
-app.command()(notices.show)
-app.command()(notices.preview)
-app.command()(notices.ask)
-app.command()(replay.replay)
-app.command()(backfill.backfill)
-app.command()(doctor.doctor)
-app.command()(keys.new_key)
-app.command()(keys.rotate_keys)
-app.command()(service.migrate)
-app.command()(transfer.export)
-app.command("import")(transfer.import_)
-app.command()(people.audit)
-app.command()(people.forget_person)
-app.command()(notices.samples)
+app.command(cls=Command)(service.run)
+app.command(cls=Command)(service.consume)
+app.command(cls=Command)(service.serve)
+app.command(cls=Command)(demo.demo)
+app.command(cls=Command)(notices.show)
+app.command(cls=Command)(notices.preview)
+app.command(cls=Command)(notices.ask)
+app.command(cls=Command)(replay.replay)
+app.command(cls=Command)(backfill.backfill)
+app.command(cls=Command)(doctor.doctor)
+app.command(cls=Command)(keys.new_key)
+app.command(cls=Command)(keys.rotate_keys)
+app.command(cls=Command)(service.migrate)
+app.command(cls=Command)(transfer.export)
+app.command("import", cls=Command)(transfer.import_)
+app.command(cls=Command)(people.audit)
+app.command(cls=Command)(people.forget_person)
+app.command(cls=Command)(notices.samples)
 app.add_typer(catalogue.app, name="catalogue")
 
 

@@ -25,7 +25,7 @@ def audit(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Who did what to channels, events and workspaces, drills and installations too; the newest first."""
+    """List who did what to channels, events and workspaces, drills and installations too; newest first."""
     from bot.app.factory import open_factory, utc_now
     from bot.store.audit import MAX_ENTRIES, AuditLog, AuditQuery
     from bot.store.personal_data import USER_ID

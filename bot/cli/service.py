@@ -89,7 +89,7 @@ def migrate(
         bool,
         typer.Option(
             "--prepare-rollback",
-            help="Close what gwevent 0.1.0 can't read. Stop all processes before, and start it after.",
+            help="Close what gwevent 0.1.0 can't read. Stop all processes before; start gwevent 0.1.0 after.",
         ),
     ] = False,
 ) -> None:

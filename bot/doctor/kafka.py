@@ -358,4 +358,8 @@ def _check_group_permission(
             f"The group {group} can't be asked for: {cause.str()}.",
             "Try again in a few minutes.",
         )
-    return Finding("group permission", Level.OK, f"{group} may be used; {waiting:,} payloads are waiting.")
+    return Finding("group permission", Level.OK, f"{group} may be used; {_payloads(waiting)}.")
+
+
+def _payloads(waiting: int) -> str:
+    return "1 payload is waiting" if waiting == 1 else f"{waiting:,} payloads are waiting"

@@ -99,6 +99,8 @@ def _try_broker(name: str, consumer: Consumer, topics: Sequence[ConfiguredTopic]
     try:
         _report_topics(name, shown, topics, report)
         for topic, is_optional in _expand(topics, shown):
+            if topic not in shown:
+                continue  # reported with the topics
             try:
                 _try_topic(name, consumer, topic, report)
             except KafkaException as error:
@@ -131,7 +133,9 @@ def _report_topics(
     there = f"shows {len(shown)} topics"
     if missing:
         todo = "Check the spelling, and the credential's permissions; a topic appears with its first message."
-        report.add(f"{name} topics", Level.WARN, f"{there}, and {', '.join(missing)} not.", todo)
+        is_needed = any(topic.entry in missing and not topic.is_optional for topic in topics)
+        level = Level.FAIL if is_needed else Level.WARN
+        report.add(f"{name} topics", level, f"{there}, and {', '.join(missing)} not.", todo)
     else:
         report.add(f"{name} topics", Level.OK, f"{there}, {', '.join(entries)} among them.")
 
@@ -175,7 +179,7 @@ def _when_quiet(topic: str) -> str:
         return (
             "LVK sends a mock every hour or so; if there is none for some hours, see emfollow.docs.ligo.org."
         )
-    return "Look again when something must have been sent there."
+    return "Nothing is wrong if nobody has sent anything; look again once somebody has."
 
 
 def _newest_first(consumer: Consumer, topic: str) -> Iterator[Message]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 
 from formatters.blockkit import blocks
@@ -20,14 +21,14 @@ def shareable(message: Message, command_text: str) -> Message:
     `command_text` is the text typed after `/gwevent`, not escaped; pressing the button repeats it.
     """
     button = blocks.button("Post to channel", SHARE_ACTION, value=command_text or "help")
-    return Message(message.text, (*message.blocks, blocks.actions(button)))
+    return replace(message, blocks=(*message.blocks, blocks.actions(button)))
 
 
 def with_timestamp(message: Message, user_id: str, now: datetime) -> Message:
     """Return the answer with the time and requester, for posting to a channel, where it is never updated."""
     by = f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else "somebody"
     text = f"As of {quantities.utc(now)}, requested by {by}"
-    return Message(message.text, (*message.blocks, blocks.context(text)))
+    return replace(message, blocks=(*message.blocks, blocks.context(text)))
 
 
 def contains_file(message: Message) -> bool:
@@ -39,7 +40,7 @@ def without_files(message: Message) -> Message:
     """Return the message without its files, with a sentence that explains why the image is missing."""
     text = "The image can't be shown in this channel. Type `/invite @gwevent` here, then ask again."
     kept = [block for block in message.blocks if "slack_file" not in block]
-    return Message(message.text, (*kept, blocks.section(text)))
+    return replace(message, blocks=(*kept, blocks.section(text)))
 
 
 def with_introduction(sentence: str, message: Message) -> Message:
@@ -54,4 +55,4 @@ def with_introduction(sentence: str, message: Message) -> Message:
 def with_thread_link(message: Message, superevent_id: str, url: str) -> Message:
     """Return the answer with a link to the channel's thread of the event; `url` is Slack's permalink."""
     note = f"This channel's thread: {link(url, superevent_id)}"
-    return Message(message.text, (*message.blocks, blocks.context(note)))
+    return replace(message, blocks=(*message.blocks, blocks.context(note)))

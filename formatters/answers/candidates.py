@@ -80,7 +80,9 @@ def message(answer: CandidateList) -> Message:
     text = escape(" ".join([*([] if answer.outcome is None else [answer.outcome]), f"{title}."]), _NOTES_MAX)
     if not answer.rows:
         how = "To add one: `/gwevent candidates add NAME RA DEC z=0.01`"
-        return blocks.message(text, *first, *notes, blocks.section(bold(escape(title)), how))
+        section = blocks.section(bold(escape(title)), how)
+        # After a change an empty list is no failure.
+        return blocks.message(text, *first, *notes, section, is_refusal=answer.outcome is None)
     shown = answer.rows[:MAX_ROWS]
     lines = [bold(escape(title)), *(escape(line) for line in _map_lines(answer))]
     people = list(_people_lines([row.candidate for row in answer.rows]))

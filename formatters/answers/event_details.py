@@ -178,7 +178,7 @@ _MAX_ALT_CHARS = 1_500
 def no_image(superevent: Superevent, reason: str) -> Message:
     """Return the explanation why there is no image; `reason` is one sentence, not escaped."""
     text = escape(f"There is no image of {superevent.superevent_id} to show: {reason}")
-    return blocks.message(text, blocks.section(text))
+    return blocks.message(text, blocks.section(text), is_refusal=True)
 
 
 def image_not_in_terminal(superevent: Superevent) -> Message:
@@ -188,7 +188,7 @@ def image_not_in_terminal(superevent: Superevent) -> Message:
         " notice's"
         f" file, and `/gwevent {superevent.superevent_id} map` shows it in Slack."
     )
-    return blocks.message(text, blocks.section(text))
+    return blocks.message(text, blocks.section(text), is_refusal=True)
 
 
 def notice_label(superevent: Superevent, notice: Notice) -> str:

@@ -71,7 +71,7 @@ def message(answer: GalaxyList) -> Message:
         *(escape(line) for line in first), bold(escape(title)), *map(escape, _map_lines(answer))
     )
     if not answer.rows:
-        return blocks.message(spoken, head)
+        return blocks.message(spoken, head, is_refusal=True)
     small = blocks.context(escape(" ".join(_notes(answer)), _NOTES_MAX))
     table = blocks.table(_header(answer), list(_rows(answer)))
     return blocks.message(spoken, head, table, small)
@@ -86,8 +86,8 @@ def problem_message(superevent: Superevent, problem: RankingProblem) -> Message:
             "`gwevent catalogue import FILE`",
         )
         how = f"Whoever runs gwevent gets one: {commands[0]}, or {commands[1]} for a file of one's own."
-        return blocks.message(f"{text} {how}", blocks.section(text, how))
-    return blocks.message(text, blocks.section(text))
+        return blocks.message(f"{text} {how}", blocks.section(text, how), is_refusal=True)
+    return blocks.message(text, blocks.section(text), is_refusal=True)
 
 
 def _problem_text(superevent: Superevent, problem: RankingProblem) -> str:

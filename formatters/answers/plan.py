@@ -254,7 +254,7 @@ def _nothing_message(answer: PlanAnswer) -> Message:
     more = [] if unread is None else [escape(unread)]
     words = escape(text, _NOTES_MAX)
     made_on = escape(f"Judged on {map_words(answer.superevent, made)}.")
-    return blocks.message(words, blocks.section(words, *more), blocks.context(made_on))
+    return blocks.message(words, blocks.section(words, *more), blocks.context(made_on), is_refusal=True)
 
 
 def _why(made: EventPlan, nothing: NothingToObserve) -> str:

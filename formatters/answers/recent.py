@@ -70,7 +70,7 @@ def message(answer: RecentEvents, now: datetime) -> Message:
     if not shown:
         sentence = escape(f"No event{kind} was received yet.")
         text = f"{sentence} {note}" if note else sentence
-        return blocks.message(text, blocks.section(text))
+        return blocks.message(text, blocks.section(text), is_refusal=True)
     title = f"The last {quantities.pluralize(len(shown), 'event')}" if len(shown) > 1 else "The last event"
     if answer.total is not None and answer.total > len(shown):
         title += f" of {quantities.number(answer.total)}"

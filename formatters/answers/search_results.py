@@ -129,6 +129,7 @@ def _message(answer: SearchResults, title: str, now: datetime) -> Message:
         blocks.section(f"{title} {bold(words)}" if words else bold(title)),
         *(blocks.section(*lines[at : at + per_section]) for at in range(0, len(lines), per_section)),
         *([blocks.context(escape(" ".join(small), SECTION_MAX))] if small else []),
+        is_refusal=not answer.count,
     )
 
 

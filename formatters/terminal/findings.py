@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
 
 
 class Level(StrEnum):
@@ -36,13 +37,16 @@ _MARKS = {Level.OK: "✓", Level.WARN: "!", Level.FAIL: "✗"}
 
 
 def format_findings(findings: Iterable[Finding]) -> str:
-    """Return the findings as terminal text: one line each, with advice on the line below."""
+    """Return the findings as terminal text: one line each, with advice on the line below.
+
+    What is to be done about several that follow each other is said once, below the last.
+    """
     listed = list(findings)
     width = max((len(finding.name) for finding in listed), default=0)
     lines = []
-    for finding in listed:
+    for finding, following in zip_longest(listed, listed[1:]):
         lines.append(f"{_MARKS[finding.level]} {_capitalize_first(finding.name):<{width}}  {finding.result}")
-        if finding.advice:
+        if finding.advice and (following is None or following.advice != finding.advice):
             lines.append(f"  {'':<{width}}  → {finding.advice}")
     bad = sum(finding.level is Level.FAIL for finding in listed)
     return "\n".join([*lines, "", f"{bad} to fix." if bad else "Everything that is required works."])

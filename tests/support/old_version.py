@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-import sysconfig
 import tarfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +22,7 @@ def install_old_version(folder: Path) -> Path:
     """Build the wheel of 0.1.0, install it in a virtual environment in `folder`, and return its Python.
 
     What the wheel depends on is taken from this environment, which the new one sees behind its own packages:
-    another network's worth of downloads would test PyPI. Raises OldVersionUnavailable.
+    what 0.1.0 pinned isn't fetched, for a test needs no network. Raises OldVersionUnavailable.
     """
     if find_spec("pebble") is None:
         raise OldVersionUnavailable(
@@ -39,7 +38,8 @@ def install_old_version(folder: Path) -> Path:
     _run("-m", "pip", "--python", str(python), "install", "--no-deps", "--no-index", str(wheel), cwd=folder)
     [packages] = venv.glob("lib/python*/site-packages")
     # A path of a .pth file comes after the environment's own packages, so gwevent is the old one.
-    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", "utf-8")
+    mine = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    (packages / "dependencies.pth").write_text("\n".join(mine) + "\n", "utf-8")
     return python
 
 

@@ -118,10 +118,10 @@ def test_export_of_a_never_used_database_is_refused(run: Run, tmp_path: Path) ->
 def test_an_empty_file_of_sqlites_is_no_database(run: Run, tmp_path: Path) -> None:
     file = service(tmp_path)
     sqlite3.connect(tmp_path / "service.sqlite").close()
-    assert "There is no gwevent's database" in run("--env-file", file, "export").stderr
+    assert "No gwevent database" in run("--env-file", file, "export").stderr
     with closing(sqlite3.connect(tmp_path / "service.sqlite")) as other:
         other.execute("create table letters (id integer)")
-    assert "There is no gwevent's database" in run("--env-file", file, "export").stderr
+    assert "No gwevent database" in run("--env-file", file, "export").stderr
 
 
 def test_a_settings_file_that_cant_be_read_is_a_sentence(

@@ -8,12 +8,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from bot import __version__
@@ -190,7 +191,7 @@ def test_preview_is_of_one_event(run: Run, notice: Path, tmp_path: Path) -> None
 
 
 def test_ask_answers_from_the_store(run: Run, notice: Path) -> None:
-    assert "There is no gwevent's database" in refused(run("ask", "latest"))
+    assert "No gwevent database" in refused(run("ask", "latest"))
     assert run("migrate").exit_code == 0
     nothing = run("ask", "latest")
     assert (nothing.stdout, nothing.exit_code) == ("No significant event was received yet.\n", 1)
@@ -210,8 +211,20 @@ WITHOUT_ANSWER = {
     "events area<": "area",
     "subscribe CBC": "channel",
     "latets CBC distance<1": "is read as “latest”",
+    "events mock BNS": "No event",
+    "events area<1e-9": "0 of 1 event",
+    "map": "A terminal can't show images",
+    "galaxies": "no catalogue of galaxies",
+    "candidates": "No counterpart candidates",
 }
 WITH_ANSWER = ("help", "events", "status", "hello", "latets CBC", "S261122")
+
+
+def test_a_search_of_an_empty_store_has_no_answer(run: Run) -> None:
+    run("migrate")
+    for words in ("search BNS", "events", "recent 3"):
+        nothing = run("ask", words)
+        assert "was received" in nothing.stdout and nothing.exit_code == 1, words
 
 
 def test_ask_says_by_its_exit_status_whether_there_is_an_answer(run: Run, notice: Path) -> None:
@@ -225,7 +238,7 @@ def test_ask_says_by_its_exit_status_whether_there_is_an_answer(run: Run, notice
 
 
 def test_a_rollback_is_prepared_only_where_no_bot_runs(run: Run, tmp_path: Path) -> None:
-    assert "There is no gwevent's database" in refused(run("migrate", "--prepare-rollback"))
+    assert "No gwevent database" in refused(run("migrate", "--prepare-rollback"))
     run("migrate")
     said = run("migrate", "--prepare-rollback").stdout
     assert "ready for gwevent 0.1.0" in said and "deliveries: 0, incidents: 0" in said
@@ -413,3 +426,19 @@ def test_short_help_option_works_for_every_command(run: Run) -> None:
     for arguments in ((), ("run",), ("backfill",), ("doctor",), ("ask",)):
         shown = run(*arguments, "-h")
         assert shown.exit_code == 0 and "Usage:" in shown.stdout
+
+
+def commands(command: Any, *names: str) -> Iterator[tuple[str, ...]]:
+    """Yield the words of a command and of all below it."""
+    yield names
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, *names, name)
+
+
+def test_no_help_shows_a_switch_as_if_it_took_a_value(run: Run) -> None:
+    found = list(commands(get_command(app)))
+    assert ("catalogue", "list") in found
+    for words in found:
+        shown = run(*words, "-h")
+        assert shown.exit_code == 0 and "Usage:" in shown.stdout
+        assert "<bool>" not in shown.stdout, words

@@ -80,7 +80,7 @@ def test_all_is_well() -> None:
             "topic",
             "group permission",
         ]
-        assert findings[-1].result == "gwevent may be used; 1 payloads are waiting."
+        assert findings[-1].result == "gwevent may be used; 1 payload is waiting."
 
 
 def test_a_url_that_is_none() -> None:

@@ -125,9 +125,18 @@ def test_each_optional_topic_is_tried_by_itself(broker: EmbeddedBroker) -> None:
     assert found[f"Live {NOTICES}"].level is Level.OK
     assert found[f"Live {CIRCULARS}"].result == "its newest message has 2 bytes, 0 min old."
     assert found[f"Live {SECRET}"].result == "its newest message has 3 bytes, 0 min old."
-    missing = found["Live gcn.not-there"]
-    assert missing.level is Level.WARN and missing.advice == "Alerts come without it."
-    assert "gcn.not-there not" in found["Live Hopskotch topics"].result
+    assert "Live gcn.not-there" not in found, "told with the topics"
+    missing = found["Live Hopskotch topics"]
+    assert missing.level is Level.WARN and "gcn.not-there not" in missing.result
+
+
+@pytest.mark.slow
+def test_a_missing_topic_of_the_alerts_is_a_failure(broker: EmbeddedBroker) -> None:
+    publish(broker, CIRCULARS, b"{}")
+    elsewhere = broker.url("igwn.gwalerts")
+    found, _ = look(deployment(broker, kafka_url=elsewhere, hopskotch_topics=CIRCULARS))
+    assert "Live igwn.gwalerts" not in found
+    assert found["Live Hopskotch topics"].level is Level.FAIL
 
 
 @pytest.mark.slow

@@ -162,9 +162,16 @@ async def test_the_age_of_a_call_that_nobody_hears_is_a_figure(monitoring: Tower
     monitoring.pager.status = 503
     await record_notices(monitoring.factory, decoded_notice(MOCK))
     await monitoring.look(hours=2.6)
+
+    async def refused() -> bool:
+        monitoring.wakeups.webhook.set()
+        return monitoring.pager.refused == 1
+
+    await until(refused)
     monitoring.clock.advance(minutes=4)
     assert b"gwevent_oldest_webhook_call_age_seconds 240.0" in await monitoring.watch.metrics()
     monitoring.pager.status = 200
+    monitoring.clock.advance(minutes=1)
     await monitoring.called(1)
 
     async def settled() -> bool:
