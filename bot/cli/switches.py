@@ -5,18 +5,15 @@ Typer 0.29 prints `<bool>` behind each, `--help` too, as if one had to be given.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
-
-if TYPE_CHECKING:
-    from typer import Context
 
 
 class Command(TyperCommand):
     """A command of `gwevent`."""
 
-    def get_params(self, ctx: Context) -> list[Any]:
+    def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, the switches among them without a type."""
         return _without_types(super().get_params(ctx))
 
@@ -24,7 +21,7 @@ class Command(TyperCommand):
 class Group(TyperGroup):
     """A group of commands, or `gwevent` itself."""
 
-    def get_params(self, ctx: Context) -> list[Any]:
+    def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, the switches among them without a type."""
         return _without_types(super().get_params(ctx))
 

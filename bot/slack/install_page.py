@@ -26,6 +26,40 @@ REASONS: Mapping[str, str] = {
 }
 """What each requested scope is for, as HTML, for the person who decides; the most important first."""
 
+KEPT: Mapping[str, str] = {
+    "who subscribed a channel, or changed the subscription last": "Who subscribed the channel.",
+    "whom a subscription mentions, first or if nobody takes an event": "Whom its alerts are to mention.",
+    "whom Slack refuses to mention": "Whom of these Slack refuses to mention there.",
+    "who changed what a channel receives, when, and the words before and after": (
+        "Who changed what it receives, when, and the words before and after; for 400 days."
+    ),
+    "who made a criteria set of a workspace, and who changed it last": (
+        "Who made and who last changed a criteria set of the workspace."
+    ),
+    "who added, removed, kept or rejected a counterpart candidate, and when": (
+        "Who added, removed, kept or rejected a counterpart candidate, and when."
+    ),
+    "who said that they observe without a telescope, and when": "Who said that they observe, and when.",
+    'who has an event ("I have it"), and since when': "Who has an event (<i>I have it</i>), and since when.",
+    "who muted an event in a channel, and when": "Who muted an event, and when.",
+    "who reported an observation, when, and a remark": (
+        "Who reported an observation, when, and the remark that they typed with it."
+    ),
+    "who did what about an event (took it, gave it back, muted, reported, began a drill), and when": (
+        "Who did which of these things about an event; for 400 days."
+    ),
+    "who began a drill, and who took or stopped it": "Who began a drill, and who took or stopped it.",
+    "who installed the app, where there are many workspaces": "Who installed the app.",
+    "workspaces and channels": (
+        "The workspace's id and name and the bot's token (encrypted); the channels' ids, what they subscribed"
+        " to, their observing sites, and which messages gwevent posted there."
+    ),
+}
+"""What is kept of people, as HTML, by the first cell of the operators' table of that in deploy/README.md.
+
+A test compares the keys with that table, so that this page can't fall behind it.
+"""
+
 _STYLE = """
 :root{color-scheme:light dark;--soft:#5d5866;--line:#8884;--accent:#6a2bd9}
 @media(prefers-color-scheme:dark){:root{--soft:#aaa5b3;--accent:#b794ff}}
@@ -77,14 +111,14 @@ workspaces an administrator has to approve. <a href="#privacy">What gwevent keep
 </dl>
 <p>It can't read other messages of your channels, nor files, e-mail addresses or profiles.</p>
 <h2 id="privacy">What it keeps</h2>
+<p>Of people their member ids alone, no name, no address; of what they write, what they ask it to keep:</p>
 <ul>
-<li>The workspace's id and name, the bot's token (encrypted), and the member id of whoever installed it.</li>
-<li>For each channel: its id, what it subscribed to, its observing sites, which messages gwevent posted there,
-and the member ids of those who made or changed a subscription or said that they observe.</li>
-<li>No message of anybody, no name of a person. What is asked is answered, and neither stored nor logged.</li>
-<li>It is kept by those who run this server. Remove the app from your workspace
-(<i>Manage apps → gwevent → Remove</i>), and all of it is deleted.</li>
+{kept}
 </ul>
+<p>Other messages and questions are neither stored nor logged. All this is kept by those who run this
+server. They know what ends each of these (<i>What is stored about people</i>, in gwevent's deploy/README.md),
+and can delete what is stored about one person. Remove the app from your workspace
+(<i>Manage apps → gwevent → Remove</i>), and all of it is deleted.</p>
 </main>
 </body>
 </html>
@@ -98,14 +132,18 @@ def install_page(authorize_url: str) -> str:
         for scope in sorted(BOT_SCOPES, key=list(REASONS).index)
     )
     return _PAGE.format(
-        style=_STYLE, icon=_icon(), authorize_url=html.escape(authorize_url, quote=True), scopes=scopes
+        style=_STYLE,
+        icon=_icon(),
+        authorize_url=html.escape(authorize_url, quote=True),
+        scopes=scopes,
+        kept="\n".join(f"<li>{kept}</li>" for kept in KEPT.values()),
     )
 
 
 def security_headers() -> dict[str, str]:
     """Return the headers with which the page is served.
 
-    No other site may frame it, lest somebody presses its button without seeing it; none learns its address.
+    No other site may frame it, so that nobody presses its button without seeing it; none learns its address.
     """
     style = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
     return {

@@ -144,7 +144,8 @@ async def leave_the_night_open(world: World) -> None:
     world.slack.fail("chat.postMessage", channel=world.night, delay=600, times=None)
     world.slack.fail("chat.update", channel=world.night, delay=600, times=None)
     planned = await world.ask(f"observe ZTF plan {C}", world.night)
-    assert "ZTF" in planned, planned
+    [stored] = world.deployment.query_database("select count(*) from observations")
+    assert stored[0] == 1, planned
     await wait_until(
         lambda: world.open(f"channel_id = '{world.night}' and kind in ('follow_up', 'follow_up_edit')"),
         what="the Follow-up reply about the plan waits",

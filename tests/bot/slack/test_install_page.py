@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from playwright.async_api import Browser, expect
 
-from bot.slack.install_page import REASONS, install_page, security_headers
+from bot.slack.install_page import KEPT, REASONS, install_page, security_headers
 from bot.slack.scopes import BOT_SCOPES
 from tests.support.browser import SIZES, new_page
 
@@ -21,6 +22,16 @@ def test_each_scope_that_is_asked_for_has_its_reason_and_no_other() -> None:
     page = install_page(CONSENT)
     for scope, reason in REASONS.items():
         assert f"<code>{scope}</code></dt><dd>{reason}</dd>" in page
+
+
+def test_the_page_names_what_the_operators_table_names() -> None:
+    page = (Path(__file__).resolve().parents[3] / "deploy" / "README.md").read_text("utf-8")
+    section = page.partition("## What is stored about people\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \|", section, re.MULTILINE)
+    assert rows[0] == "id of" and list(KEPT) == rows[1:]
+    shown = install_page(CONSENT)
+    for kept in KEPT.values():
+        assert f"<li>{kept}</li>" in shown
 
 
 def test_the_page_loads_nothing_and_leads_only_to_slack() -> None:
