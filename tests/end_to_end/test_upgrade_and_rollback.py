@@ -143,7 +143,7 @@ async def leave_the_night_open(world: World) -> None:
     """Have a plan reported, the event muted, and two steps due whose message and call nobody hears."""
     world.slack.fail("chat.postMessage", channel=world.night, delay=600, times=None)
     world.slack.fail("chat.update", channel=world.night, delay=600, times=None)
-    planned = await world.ask(f"observe ZTF plan {C}", world.night)
+    planned = await world.ask(f"observe ZTF plan {C}\n150.1 2.2\n151.3 2.2", world.night)
     [stored] = world.deployment.query_database("select count(*) from observations")
     assert stored[0] == 1, planned
     await wait_until(

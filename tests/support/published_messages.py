@@ -9,6 +9,7 @@ import pytest
 
 from bot.sources.base import Origin
 from formatters.models.related_message import Stream
+from tests.support.shared_data import NO_MESSAGES
 
 TOPICS = {
     "boom.alert": "gcn.notices.boom.alert",
@@ -52,7 +53,7 @@ def read_published(shared_notices: Path) -> list[Published]:
     """Return all messages of the folder, circulars first; skip the test where it is missing."""
     folder = shared_notices.parent / "gcn"
     if not folder.is_dir():
-        pytest.skip("the collection of published messages, ../shared/gcn, isn't part of this repository")
+        pytest.skip(NO_MESSAGES)
     circulars = sorted((folder / "circulars").glob("*.json"))
     notices = sorted((folder / "notices").glob("*.json"))
     assert (len(circulars), len(notices)) == (54, 12)

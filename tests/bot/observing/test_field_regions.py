@@ -29,6 +29,7 @@ from bot.skymaps.skymap import SkyMap
 from formatters.models.observation import ObservedField
 from formatters.models.pointing import Footprint
 from tests.support.rubin_maps import gaussian
+from tests.support.shared_data import NO_POINTINGS
 
 CAMERA = polygon_footprint(
     [
@@ -172,7 +173,7 @@ def decam_fields(request: pytest.FixtureRequest) -> list[ObservedField]:
         return [field((-9.0 + 2.1 * i) % 360, -14.0 + 2.4 * j) for j in range(9) for i in range(10)]
     file: Path = request.getfixturevalue("shared_notices").parent / "pointings" / "S251112cm-decam.csv"
     if not file.is_file():
-        pytest.skip("the collection of real pointings, ../shared/pointings, isn't part of this repository")
+        pytest.skip(NO_POINTINGS)
     with file.open(encoding="utf-8") as rows:
         return [field(float(row["ra"]), float(row["dec"])) for row in csv.DictReader(rows)]
 

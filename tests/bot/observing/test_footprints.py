@@ -26,6 +26,7 @@ from bot.observing.footprints import (
 from bot.skymaps import healpix
 from bot.skymaps.arrays import SKY_AREA_DEG2, Floats, Integers
 from formatters.models.pointing import Footprint
+from tests.support.shared_data import NO_POINTINGS
 
 ORDER = 12
 COARSE = 5
@@ -353,7 +354,7 @@ def pointings(request: pytest.FixtureRequest) -> list[tuple[float, float]]:
         return [(-9.0 + 2.1 * column, -14.0 + 2.4 * row) for row in range(9) for column in range(10)]
     file = request.getfixturevalue("shared_notices").parent / "pointings" / "S251112cm-decam.csv"
     if not file.is_file():
-        pytest.skip("the collection of real pointings, ../shared/pointings, isn't part of this repository")
+        pytest.skip(NO_POINTINGS)
     with file.open(encoding="utf-8") as rows:
         return [(float(row["ra"]), float(row["dec"])) for row in csv.DictReader(rows)]
 

@@ -25,6 +25,7 @@ from bot.skymaps.arrays import Floats
 from bot.skymaps.skymap import SkyMap
 from formatters.models.pointing import Footprint
 from tests.support.rubin_maps import gaussian, tiled
+from tests.support.shared_data import NO_POINTINGS
 
 _TWO_CHIPS = polygon_footprint(
     [[(-1.2, -0.5), (-0.1, -0.5), (-0.1, 0.5), (-1.2, 0.5)], [(0.1, -0.9), (1.2, -0.9), (0.6, 0.9)]], "chips"
@@ -137,7 +138,7 @@ def test_what_fields_share_belongs_to_the_first() -> None:
 def test_real_pointings_hold_what_points_in_them_say(shared_notices: Path) -> None:
     file = shared_notices.parent / "pointings" / "S251112cm-decam.csv"
     if not file.exists():
-        pytest.skip("the pointings of S251112cm, ../shared/pointings, aren't part of this repository")
+        pytest.skip(NO_POINTINGS)
     rows = list(csv.DictReader(file.read_text().splitlines()))
     places = list(dict.fromkeys((float(row["ra"]), float(row["dec"])) for row in rows))[:40]
     skymap = gaussian(600.0, *places[10])

@@ -35,6 +35,7 @@ from bot.store.events.nearby_json import to_json as stored_json
 from formatters.models.nearby_alert import NearbyAlert
 from tests.fuzz.mutations import _flip
 from tests.support.clock import NOW
+from tests.support.shared_data import NO_MESSAGES
 
 TIME = NOW - timedelta(minutes=5)
 NUMBER, NAME = gbm_ids(TIME)
@@ -357,7 +358,7 @@ def test_two_thousand_mutants_of_each_kind_are_survived(make: Callable[[], list[
 # GCN's own examples
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="GCN's examples aren't part of this repository")
+@pytest.mark.skipif(not SHARED.is_dir(), reason=NO_MESSAGES)
 def test_gcns_examples() -> None:
     found = {
         path.name: decode_nearby_alert("nearby", path.read_bytes()) for path in sorted(SHARED.glob("*.json"))

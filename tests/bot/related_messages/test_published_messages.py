@@ -19,8 +19,9 @@ from formatters.models.related_message import (
 )
 from tests.fuzz.messages import SHARED_MESSAGES
 from tests.fuzz.seeds import published_corpus
+from tests.support.shared_data import NO_MESSAGES
 
-pytestmark = pytest.mark.skipif(not SHARED_MESSAGES.is_dir(), reason="needs the folder of published messages")
+pytestmark = pytest.mark.skipif(not SHARED_MESSAGES.is_dir(), reason=NO_MESSAGES)
 
 OF_EVENTS = {
     MessageKind.IDENTIFICATION: (

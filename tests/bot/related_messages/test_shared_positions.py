@@ -13,6 +13,7 @@ import pytest
 
 from bot.related_messages.positions_in_text import find_positions
 from formatters.text.quantities import separation
+from tests.support.shared_data import NO_MESSAGES
 
 _TRUE: dict[str, tuple[tuple[float, float], ...]] = {
     "34332": ((199.8, -45.2),),
@@ -44,7 +45,7 @@ _TRUE: dict[str, tuple[tuple[float, float], ...]] = {
 def bodies(shared_notices: Path) -> dict[str, str]:
     folder = shared_notices.parent / "gcn" / "circulars"
     if not folder.is_dir():
-        pytest.skip("the collection of real circulars, ../shared/gcn, isn't part of this repository")
+        pytest.skip(NO_MESSAGES)
     return {path.stem: json.loads(path.read_text("utf-8"))["body"] for path in sorted(folder.glob("*.json"))}
 
 

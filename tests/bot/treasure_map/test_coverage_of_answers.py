@@ -22,6 +22,7 @@ from bot.skymaps.arrays import MAX_ORDER, SKY_AREA_DEG2, Flags, Floats
 from bot.treasure_map.sync import TreasureMapSync
 from tests.support.factories import NOW, REAL, decoded_notice, record_notices, subscribe
 from tests.support.rubin_maps import gaussian
+from tests.support.shared_data import NO_POINTINGS
 from tests.support.treasure_map import FakeTreasureMap
 
 ORDER = 10
@@ -40,7 +41,7 @@ def centres(request: pytest.FixtureRequest) -> Centres:
         return [((-9.0 + 2.1 * i) % 360, -14.0 + 2.4 * j) for j in range(9) for i in range(10)]
     file: Path = request.getfixturevalue("shared_notices").parent / "pointings" / "S251112cm-decam.csv"
     if not file.is_file():
-        pytest.skip("the collection of real pointings, ../shared/pointings, isn't part of this repository")
+        pytest.skip(NO_POINTINGS)
     with file.open(encoding="utf-8") as rows:
         return [(float(row["ra"]), float(row["dec"])) for row in csv.DictReader(rows)]
 
