@@ -29,6 +29,7 @@ import bot.delivery.retry_policy
 import bot.slack.gateway
 import bot.sources.topic_source
 import bot.store.channels.change_log
+import bot.store.channels.mutes
 import bot.store.outbox.follow_up_writer
 import bot.store.outbox.mention_writer
 from bot.app.factory import Factory

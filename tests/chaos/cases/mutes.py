@@ -27,6 +27,7 @@ async def killed(chaos: ChaosHarness, *, rounds: int = 8, channels: int = 3, not
     await chaos.wait_until_ready()
     await chaos.publish(2 * notices)
     await chaos.wait_until_delivered()
+    silent = 0
     for _ in range(rounds):
         await chaos.kill()
         at = f"{chaos.rng.choice(STEPS)}:{chaos.rng.choice(('before', 'after'))}:{chaos.rng.randint(1, 8)}"
@@ -43,7 +44,8 @@ async def killed(chaos: ChaosHarness, *, rounds: int = 8, channels: int = 3, not
         chaos.start()
         await chaos.wait_until_ready()
         await chaos.wait_until_delivered()
-        await _check_silence(chaos, notices)
+        silent += await _check_silence(chaos, notices)
+    assert silent, "nothing was muted while notices came"
     for thread in _muted(chaos):
         await _ask(chaos, "unmute", thread)
     await wait_until(lambda: not _muted(chaos), TIMEOUT_S, what="nothing is muted any more")
@@ -67,14 +69,18 @@ def _muted(chaos: ChaosHarness) -> set[Thread]:
     return {(str(row[0]), str(row[1])) for row in chaos.deployment.query_database(query)}
 
 
-async def _check_silence(chaos: ChaosHarness, notices: int) -> None:
-    """Check that nothing is said of muted events while notices come, but for retractions."""
+async def _check_silence(chaos: ChaosHarness, notices: int) -> int:
+    """Check that nothing is said of muted events while notices come, but for retractions.
+
+    Return how many notices were about an event that was muted somewhere.
+    """
     muted, before = _muted(chaos), len(chaos.local_slack.calls)
     roots = {
         (channel, said["ts"]): (channel, event)
         for channel, event in muted
         for said in chaos.deployment.roots(channel, event)
     }
+    known = {name: len(kinds) for name, kinds in chaos.notice_generator.events.items()}
     await chaos.publish(notices)
     await chaos.wait_until_delivered()
     retracted = {name for name, kinds in chaos.notice_generator.events.items() if RETRACTION in kinds}
@@ -83,7 +89,14 @@ async def _check_silence(chaos: ChaosHarness, notices: int) -> None:
             continue
         at = call.args.get("thread_ts") if call.method == POST else call.args.get("ts")
         thread = roots.get((str(call.args.get("channel")), str(at)))
-        assert thread is None or thread[1] in retracted, f"{thread} is muted: {call.method} {call.args['text']}"
+        assert thread is None or thread[1] in retracted, (
+            f"{thread} is muted: {call.method} {call.args['text']}"
+    return sum(
+        len(kinds) - known[name]
+        for name, kinds in chaos.notice_generator.events.items()
+        if name in {event for _, event in muted} - retracted
+    )
+        )
 
 
 def _check_actions(chaos: ChaosHarness) -> None:
