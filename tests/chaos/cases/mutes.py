@@ -91,12 +91,12 @@ async def _check_silence(chaos: ChaosHarness, notices: int) -> int:
         thread = roots.get((str(call.args.get("channel")), str(at)))
         assert thread is None or thread[1] in retracted, (
             f"{thread} is muted: {call.method} {call.args['text']}"
+        )
     return sum(
         len(kinds) - known[name]
         for name, kinds in chaos.notice_generator.events.items()
         if name in {event for _, event in muted} - retracted
     )
-        )
 
 
 def _check_actions(chaos: ChaosHarness) -> None:
