@@ -251,7 +251,7 @@ async def load_open_targets(connection: AsyncConnection, superevent_id: str) -> 
     """Return whom steps that may still come name, by thread with an open escalation."""
     query = (
         select(_e.c.id, _e.c.thread_id, _e.c.end_reason, _s.c.state, _s.c.after_s, _s.c.targets, _s.c.webhook)
-        .join(_s, _s.c.escalation_id == _e.c.id)
+        .join(_s, _s.c.escalation_id == _e.c.id, isouter=True)
         .join(_t, _t.c.id == _e.c.thread_id)
         .where(_t.c.superevent_id == superevent_id, _e.c.closed_at.is_(None))
         .order_by(_e.c.id)
