@@ -173,12 +173,14 @@ def _parse_avro(body: bytes) -> object:
     count, size = _read_avro(stream, "long"), _read_avro(stream, "long")
     if count != 1:
         raise UndecodablePayload(f"The payload's first block holds {count} records, and a notice is one.")
-    block, sync = stream.read(max(size, 0)), stream.read(len(header["sync"]))
-    if len(block) != size or sync != header["sync"] or stream.read(1):
+    start, sync = stream.tell(), header["sync"]
+    if size < 0 or body[start + size :] != sync:
         raise UndecodablePayload("The payload's Avro isn't one whole block.")
-    return _read_avro(
-        _BoundedReader(_decompress_block(block, header["meta"].get("avro.codec", b"null"))), schema
-    )
+    codec = header["meta"].get("avro.codec", b"null")
+    if codec == b"null":
+        # Read where it stands: a copy of a notice's block takes as long as reading all its values.
+        return _read_avro(_BoundedReader(body, start, start + size), schema)
+    return _read_avro(_BoundedReader(_decompress_block(body[start : start + size], codec)), schema)
 
 
 def _parse_schema(text: bytes) -> Any:
@@ -205,15 +207,21 @@ def _parse_any_schema(text: bytes) -> Any:
 
 
 class _BoundedReader(io.BytesIO):
-    """Bytes that may be read MAX_VALUES times; fastavro reads at least once for each value."""
+    """A part of bytes that may be read MAX_VALUES times; fastavro reads at least once for each value."""
 
-    _reads_left = MAX_VALUES
+    def __init__(self, content: bytes, start: int = 0, end: int | None = None) -> None:
+        super().__init__(content)
+        self.seek(start)
+        self._bytes_left = (len(content) if end is None else end) - start
+        self._reads_left = MAX_VALUES
 
     def read(self, size: int | None = -1) -> bytes:
         self._reads_left -= 1
         if self._reads_left < 0:
             raise UndecodablePayload(_TOO_MANY_VALUES)
-        return super().read(size)
+        wanted = self._bytes_left if size is None or size < 0 else min(size, self._bytes_left)
+        self._bytes_left -= wanted
+        return super().read(wanted)
 
 
 def _read_avro(stream: _BoundedReader, schema: Any) -> Any:
@@ -226,8 +234,6 @@ def _read_avro(stream: _BoundedReader, schema: Any) -> Any:
 
 
 def _decompress_block(block: bytes, codec: bytes) -> bytes:
-    if codec == b"null":
-        return block
     if codec != b"deflate":
         raise UndecodablePayload(f"The payload is packed with {codec[:20]!r}, and null and deflate are read.")
     try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import acos, cos, pi, radians, sin, sqrt
+from functools import cache
+from math import acos, cos, inf, pi, radians, sin, sqrt
 
 import numpy as np
 
 from bot.skymaps import healpix
-from bot.skymaps.arrays import MAX_ORDER, Floats
+from bot.skymaps.arrays import MAX_ORDER, Flags, Floats, Integers
 from bot.skymaps.directions import unit_vector
 from bot.skymaps.skymap import SkyMap
 
@@ -18,34 +19,28 @@ PIXELS_PER_RADIUS = 200
 NEGLIGIBLE_PROBABILITY = 1e-9
 """A tile with less isn't subdivided: the thousands along an edge together change nothing that is said."""
 
+_COARSE_ORDER = 4
+"""The order of the pixels by which most tiles are sorted into a cone or out: 3,072 of them, 3.7° wide."""
+_BEYOND, _NEAR, _WITHIN = np.int8(0), np.int8(1), np.int8(2)
+_ROUNDING = 1e-6
+"""rad; more than the rounding error of any squared chord that is compared."""
 
-def tile_centres(skymap: SkyMap) -> Floats:
-    """Return the (3, n) unit vectors to the centres of a map's tiles."""
-    return np.stack(healpix.centre_vectors(skymap.order, skymap.ipix))
 
-
-def probability_in_cone(
-    skymap: SkyMap, ra: float, dec: float, radius: float, centres: Floats | None = None
-) -> float:
+def probability_in_cone(skymap: SkyMap, ra: float, dec: float, radius: float) -> float:
     """Return the part (0 to 1) of the probability within `radius` of a position, all in degrees (ICRS).
 
     Tiles inside the cone count in full. Tiles on its edge are subdivided into ever finer pixels, and the last
     of them (a 200th of the radius wide) count if their centre is inside. The area is accurate to about 1e-4,
-    and so is the probability, relative to that of the densest tile on the edge. `centres` are the map's
-    `tile_centres`, which several cones can share.
+    and so is the probability, relative to that of the densest tile on the edge.
     """
     limit = radians(radius)
     if limit >= pi:
         return 1.0
     axis = unit_vector(ra, dec)
-    return _probability_near(
-        skymap, lambda vectors: _squared_distances(vectors, axis), limit, _or_tile_centres(skymap, centres)
-    )
+    return _probability_near(skymap, lambda vectors: _squared_distances(vectors, axis), limit)
 
 
-def probability_around_poles(
-    skymap: SkyMap, ra: float, dec: float, radius: float, centres: Floats | None = None
-) -> float:
+def probability_around_poles(skymap: SkyMap, ra: float, dec: float, radius: float) -> float:
     """Return the part (0 to 1) of the probability within `radius` (below 90) of a position or its antipode.
 
     Otherwise as `probability_in_cone`.
@@ -56,16 +51,10 @@ def probability_around_poles(
         squared = _squared_distances(vectors, axis)
         return np.minimum(squared, 4 - squared)
 
-    return _probability_near(skymap, squared_distances, radians(radius), _or_tile_centres(skymap, centres))
+    return _probability_near(skymap, squared_distances, radians(radius))
 
 
-def _or_tile_centres(skymap: SkyMap, centres: Floats | None) -> Floats:
-    return tile_centres(skymap) if centres is None else centres
-
-
-def _probability_near(
-    skymap: SkyMap, squared_distances: Callable[[Floats], Floats], limit: float, centres: Floats
-) -> float:
+def _probability_near(skymap: SkyMap, squared_distances: Callable[[Floats], Floats], limit: float) -> float:
     """Return the part of the probability that lies less than `limit` (rad, below pi) from some axes.
 
     `squared_distances` returns the (n,) squared chords from (3, n) unit vectors to the nearest axis.
@@ -73,12 +62,15 @@ def _probability_near(
     within_chord, cut_chord = _chords(limit)
     finest = int(np.argmax(limit / PIXELS_PER_RADIUS > PIXEL_RADII)) or MAX_ORDER
     probability = skymap.probability
-    squared = squared_distances(centres)
-    within = squared <= within_chord[skymap.order]
-    cut = np.flatnonzero((squared <= cut_chord[skymap.order]) & ~within)
+    within, near = _by_coarse_pixels(skymap, squared_distances, limit)
+    order = skymap.order[near]
+    squared = squared_distances(np.stack(healpix.centre_vectors(order, skymap.ipix[near])))
+    within[near] = squared <= within_chord[order]
+    on_edge = (squared <= cut_chord[order]) & ~within[near]
+    cut, squared, order = near[on_edge], squared[on_edge], order[on_edge]
     # A tile on the edge that is as small as the finest pixels, or holds next to nothing, isn't subdivided.
-    small = (skymap.order[cut] >= finest) | (probability[cut] < NEGLIGIBLE_PROBABILITY)
-    centred = cut[small][squared[cut[small]] <= _squared_chord(limit)]
+    small = (order >= finest) | (probability[cut] < NEGLIGIBLE_PROBABILITY)
+    centred = cut[small][squared[small] <= _squared_chord(limit)]
     inside = float(probability[within].sum()) + float(probability[centred].sum())
     tiles = cut[~small]
     order, ipix, held = int(skymap.order[tiles].min(initial=finest)), np.empty(0, np.int64), np.empty(0)
@@ -94,6 +86,32 @@ def _probability_near(
         cut_pixels = (squared <= cut_chord[order]) & ~counted
         ipix, held = ipix[cut_pixels], held[cut_pixels]
     return float(np.clip(inside / float(probability.sum()), 0, 1))
+
+
+def _by_coarse_pixels(
+    skymap: SkyMap, squared_distances: Callable[[Floats], Floats], limit: float
+) -> tuple[Flags, Integers]:
+    """Return a mask of tiles that lie within `limit` (rad) of the axes, and the indices of tiles near it.
+
+    All others lie beyond. What a pixel of _COARSE_ORDER surely is, so are all tiles in it, and the centres of
+    most of a map's tiles needn't be computed. Coarser tiles are near.
+    """
+    # A tile's centre is at most a coarse pixel's radius from the pixel's, and its own radius is no larger.
+    reach = 2 * PIXEL_RADII[_COARSE_ORDER] + _ROUNDING
+    squared = squared_distances(_coarse_centres())
+    inner = _squared_chord(limit - reach) if limit > reach else -1.0
+    outer = _squared_chord(limit + reach) if limit + reach < pi else inf
+    kind = np.where(squared <= inner, _WITHIN, np.where(squared <= outer, _NEAR, _BEYOND))
+    finer = 2 * (skymap.order - _COARSE_ORDER)
+    of_tile = kind[skymap.ipix >> np.maximum(finer, 0)]
+    of_tile[finer < 0] = _NEAR
+    return of_tile == _WITHIN, np.flatnonzero(of_tile == _NEAR)
+
+
+@cache
+def _coarse_centres() -> Floats:
+    """Return the (3, n) unit vectors to the centres of all pixels of _COARSE_ORDER."""
+    return np.stack(healpix.centre_vectors(_COARSE_ORDER, np.arange(12 * 4**_COARSE_ORDER)))
 
 
 def probability_of_tiles_in_cone(skymap: SkyMap, ra: float, dec: float, radius: float) -> float:

@@ -44,12 +44,22 @@ def connected_regions(order: Integers, ipix: Integers, probability: Floats) -> t
 def label_components(order: Integers, ipix: Integers) -> Integers:
     """Return the (n,) number of each tile's connected region, counted from 0."""
     merged_order, merged_ipix = _to_common_order(*merge_tiles(order, ipix))
-    label = _connected_components(merged_order.size, *_adjacent_pairs(merged_order, merged_ipix))
-    holder = (
-        np.searchsorted(first_pixel(merged_order, merged_ipix), first_pixel(order, ipix), side="right") - 1
-    )
-    numbers: Integers = np.unique(label[holder], return_inverse=True)[1]
-    return numbers
+    numbers = _number_components(merged_order, merged_ipix)
+    # Merged tiles hold consecutive ones of these.
+    first = np.searchsorted(first_pixel(order, ipix), first_pixel(merged_order, merged_ipix))
+    return np.repeat(numbers, np.diff(first, append=order.size))
+
+
+def count_components(order: Integers, ipix: Integers) -> int:
+    """Return the number of connected regions that tiles make."""
+    return int(_number_components(*_to_common_order(*merge_tiles(order, ipix))).max(initial=-1)) + 1
+
+
+def _number_components(order: Integers, ipix: Integers) -> Integers:
+    """Return the (n,) number of each merged tile's connected region, counted from 0."""
+    label = _connected_components(order.size, *_adjacent_pairs(order, ipix))
+    # A region's label is the index of its first tile.
+    return (np.cumsum(label == np.arange(label.size)) - 1)[label]
 
 
 def _in_peak_pixel(order: Integers, ipix: Integers, probability: Floats, label: Integers) -> Flags:

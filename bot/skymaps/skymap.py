@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, pi
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,7 +23,7 @@ from bot.skymaps.arrays import DEG2_PER_SR, MAX_ORDER, Flags, Floats, Integers
 from bot.skymaps.distance_moments import conditional_distance, mean_distance
 from bot.skymaps.errors import UnreadableMap
 from bot.skymaps.fits_table import BinaryTable, CardValue, read_table
-from bot.skymaps.regions import connected_regions, label_components
+from bot.skymaps.regions import connected_regions, count_components
 from formatters.models.notice import Distance, Localization
 
 __all__ = [
@@ -47,14 +49,19 @@ _FIRST_UNIQ = 4 ** np.arange(1, MAX_ORDER + 3, dtype=np.int64)
 _TILE_AREAS: Floats = np.ldexp(pi / 3, -2 * np.arange(MAX_ORDER + 1))
 """The area of a tile of each order, sr."""
 _SUM_TOLERANCE = 0.01
+_LEVEL_MARGIN = 1e-9
+"""More than the rounding error of a sum of probabilities."""
 _ICRS_NAMES = ("C", "ICRS", "CELESTIAL", "EQUATORIAL")
 
+_Array = TypeVar("_Array", Integers, Floats)
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class SkyMap:
     """Disjoint HEALPix tiles with a probability density each, in the order of the file.
 
-    All arrays have the same shape (n,) and are read-only. Positions are ICRS.
+    All arrays have the same shape (n,) and are read-only. Positions are ICRS. What not every use needs is
+    computed when it is first asked for.
     """
 
     uniq: Integers
@@ -65,11 +72,6 @@ class SkyMap:
     """NESTED index within the order."""
     density: Floats
     """Probability density in sr⁻¹, finite and not negative; its integral over the map is 1 within 0.01."""
-    by_position: Integers
-    """Indices that sort the tiles along the NESTED curve, that is by their first pixel at order 29."""
-    by_density: Integers
-    """Indices that sort the tiles by descending density; equal densities are in the order of `by_position`,
-    so that a credible region is the same in whatever order a file lists its tiles."""
     distmu: Floats | None = None
     """Mpc; location parameter of p(r) = DISTNORM · r² · N(r; DISTMU, DISTSIGMA): not the mean, may be inf.
 
@@ -93,10 +95,26 @@ class SkyMap:
         """Return each tile's area in sr."""
         return _TILE_AREAS[self.order]
 
-    @property
+    @cached_property
     def probability(self) -> Floats:
         """Return each tile's probability, 0 to 1."""
-        return self.density * self.area
+        return _read_only(self.density * self.area)
+
+    @cached_property
+    def by_position(self) -> Integers:
+        """Return the indices that sort the tiles along the NESTED curve, by their first pixel at order 29."""
+        # A published map lists its tiles order by order, each along the curve: runs that a stable sort only
+        # has to merge, in a fifth of the time.
+        return _read_only(np.argsort(self.start, kind="stable"))
+
+    @cached_property
+    def by_density(self) -> Integers:
+        """Return the indices that sort the tiles by descending density.
+
+        Equal densities are in the order of `by_position`, so that a credible region is the same in whatever
+        order a file lists its tiles.
+        """
+        return _read_only(self.by_position[_argsort_descending(self.density[self.by_position])])
 
     @property
     def start(self) -> Integers:
@@ -165,8 +183,8 @@ def _check_tile_count(tiles: int, max_tiles: int) -> None:
 def _create_sky_map(table: BinaryTable, uniq: Integers, density: Floats) -> SkyMap:
     if density.size != uniq.size:
         raise UnreadableMap("The map's columns differ in length.")
-    order = np.searchsorted(_FIRST_UNIQ, uniq, side="right") - 1
-    ipix = uniq - _FIRST_UNIQ[order]
+    order = _orders(uniq)
+    ipix = uniq - (4 << 2 * order)
     distances = [_distance_column(table, name, uniq.size) for name in ("DISTMU", "DISTSIGMA", "DISTNORM")]
     complete = all(column is not None for column in distances)
     distmu, distsigma, distnorm = distances if complete else (None, None, None)
@@ -180,20 +198,14 @@ def _create_sky_map(table: BinaryTable, uniq: Integers, density: Floats) -> SkyM
         distmu, distsigma, distnorm = (
             None if column is None else column[good] for column in (distmu, distsigma, distnorm)
         )
-    shifts = 2 * (MAX_ORDER - order)
-    start = ipix << shifts
-    # Tiles with the same start overlap and are rejected below, so the slower stable sort isn't needed.
-    by_position = np.argsort(start)
-    if np.any(((ipix + 1) << shifts)[by_position[:-1]] > start[by_position[1:]]):
-        raise UnreadableMap("The map's tiles overlap.")
-    by_density = by_position[_argsort_descending(density[by_position])]
+    for array in (uniq, order, ipix, density, distmu, distsigma, distnorm):
+        if array is not None:
+            array.flags.writeable = False
     skymap = SkyMap(
         uniq=uniq,
         order=order,
         ipix=ipix,
         density=density,
-        by_position=by_position,
-        by_density=by_density,
         distmu=distmu,
         distsigma=distsigma,
         distnorm=distnorm,
@@ -203,15 +215,28 @@ def _create_sky_map(table: BinaryTable, uniq: Integers, density: Floats) -> SkyM
         creator=_header_text(table.header, "CREATOR"),
         unread_tiles=unread,
     )
+    # Two tiles with the same start overlap too.
+    if np.any(skymap.stop[skymap.by_position[:-1]] > skymap.start[skymap.by_position[1:]]):
+        raise UnreadableMap("The map's tiles overlap.")
     with np.errstate(over="ignore"):
         total = float(skymap.probability.sum())
     if not abs(total - 1) <= _SUM_TOLERANCE:
         without = f" without {unread:,} tiles whose probability density is no number ≥ 0" if unread else ""
         raise UnreadableMap(f"The map's probabilities add up to {total:.4g}{without}, not to 1.")
-    for array in (uniq, order, ipix, density, by_position, by_density, distmu, distsigma, distnorm):
-        if array is not None:
-            array.flags.writeable = False
     return skymap
+
+
+def _orders(uniq: Integers) -> Integers:
+    """Return the HEALPix orders of tiles: half the place of the highest bit of UNIQ, less one."""
+    # A float's exponent is that place. Clearing every bit below a set one keeps the conversion from rounding
+    # up to the next power of two.
+    exponent = (uniq & ~(uniq >> 1)).astype(np.float64).view(np.int64) >> 52
+    return np.asarray(((exponent - 1023) >> 1) - 1, np.int64)
+
+
+def _read_only(array: _Array) -> _Array:
+    array.flags.writeable = False
+    return array
 
 
 def _argsort_descending(values: Floats) -> Integers:
@@ -222,7 +247,10 @@ def _argsort_descending(values: Floats) -> Integers:
     """
     ranking = np.argsort(-values)
     ordered = values[ranking]
-    offset = np.concatenate(([0], np.cumsum(ordered[1:] != ordered[:-1]))) * values.size
+    differs = ordered[1:] != ordered[:-1]
+    if differs.all():
+        return ranking
+    offset = np.concatenate(([0], np.cumsum(differs))) * values.size
     return np.asarray(np.sort(ranking + offset) - offset, np.int64)
 
 
@@ -268,18 +296,22 @@ def localize(skymap: SkyMap) -> Localization:
     """Measure a map: peak, credible areas (deg²), connected regions and distances (Mpc)."""
     peak = peak_tile(skymap)
     ra, dec = _tile_centre(skymap, peak)
-    area_50, area_90 = credible_areas(skymap, (0.5, 0.9))
+    densest = _densest_tiles(skymap, 0.9)
+    area_50, area_90 = densest.areas((0.5, 0.9))
     distance, share = skymap.distance, None
     if distance is None:
         distance, share = distance_where_known(skymap)
-    part = skymap.by_position[in_credible_region(skymap, 0.9)[skymap.by_position]]
+    part, part_50 = (
+        _sort_by_position(skymap, densest.region(0.9)),
+        _sort_by_position(skymap, densest.region(0.5)),
+    )
     return Localization(
         ra=ra,
         dec=dec,
         area_50=area_50,
         area_90=area_90,
         regions=connected_regions(skymap.order[part], skymap.ipix[part], skymap.probability[part]),
-        pieces_50=_count_pieces(skymap, 0.5),
+        pieces_50=count_components(skymap.order[part_50], skymap.ipix[part_50]),
         distance=distance,
         distance_share=share,
         unread_tiles=skymap.unread_tiles,
@@ -290,10 +322,48 @@ def localize(skymap: SkyMap) -> Localization:
     )
 
 
-def _count_pieces(skymap: SkyMap, level: float) -> int:
-    """Return the number of connected parts of the credible region of this level, down to single tiles."""
-    part = skymap.by_position[in_credible_region(skymap, level)[skymap.by_position]]
-    return int(label_components(skymap.order[part], skymap.ipix[part]).max()) + 1
+@dataclass(frozen=True, slots=True, eq=False)
+class _DensestTiles:
+    """The first of a map's tiles by descending density, and what they hold together."""
+
+    tiles: Integers
+    """(n,) indices in the map: the first n of `by_density`."""
+    probability: Floats
+    """(n,) probability of the tiles up to each one, itself included."""
+    area: Floats
+    """(n,) area of the tiles up to each one, sr."""
+
+    def region(self, level: float) -> Integers:
+        """Return the indices of the tiles of the credible region of a level, by descending density."""
+        return self.tiles[: int(np.searchsorted(self.probability, level)) + 1]
+
+    def areas(self, levels: tuple[float, ...]) -> tuple[float, ...]:
+        """Return the areas of credible regions as `credible_areas` does."""
+        probability = np.concatenate(([0.0], self.probability))
+        areas = np.interp(levels, probability, np.concatenate(([0.0], self.area)), right=4 * pi)
+        return tuple((areas * DEG2_PER_SR).tolist())
+
+
+def _densest_tiles(skymap: SkyMap, level: float) -> _DensestTiles:
+    """Return the densest tiles, at least those of the credible region of a level, or all."""
+    # What is less dense than t holds less than t · 4π together, so the tiles from there on hold the rest.
+    # Sorting only these gives what begins `by_density`, and is most of the time that sorting takes.
+    threshold = (float(skymap.probability.sum()) - level - _LEVEL_MARGIN) / (4 * pi)
+    if "by_density" in vars(skymap) or not threshold > 0:
+        tiles = skymap.by_density
+    else:
+        tiles = skymap.by_position[(skymap.density >= threshold)[skymap.by_position]]
+        tiles = tiles[_argsort_descending(skymap.density[tiles])]
+    return _DensestTiles(
+        tiles, np.cumsum(skymap.probability[tiles]), np.cumsum(_TILE_AREAS[skymap.order[tiles]])
+    )
+
+
+def _sort_by_position(skymap: SkyMap, tiles: Integers) -> Integers:
+    """Return indices of tiles sorted along the NESTED curve."""
+    held = np.zeros(skymap.uniq.size, np.bool_)
+    held[tiles] = True
+    return skymap.by_position[held[skymap.by_position]]
 
 
 def distance_where_known(skymap: SkyMap) -> tuple[Distance | None, float | None]:
@@ -328,10 +398,7 @@ def credible_areas(skymap: SkyMap, levels: tuple[float, ...]) -> tuple[float, ..
     cumulative probability of the tiles by descending density. A level above the map's whole probability gets
     the whole sky, one below the first tile's probability the corresponding part of that tile.
     """
-    area = skymap.area[skymap.by_density]
-    probability = np.concatenate(([0.0], np.cumsum(skymap.density[skymap.by_density] * area)))
-    areas = np.interp(levels, probability, np.concatenate(([0.0], np.cumsum(area))), right=4 * pi)
-    return tuple((areas * DEG2_PER_SR).tolist())
+    return _densest_tiles(skymap, max(levels)).areas(levels)
 
 
 def credible_levels(skymap: SkyMap) -> Floats:
@@ -347,9 +414,8 @@ def credible_levels(skymap: SkyMap) -> Floats:
 
 def in_credible_region(skymap: SkyMap, level: float) -> Flags:
     """Return a mask of the credible region: the densest tiles that together hold a probability of `level`."""
-    cumulative = np.cumsum(skymap.probability[skymap.by_density])
     part = np.zeros(skymap.uniq.size, np.bool_)
-    part[skymap.by_density[: int(np.searchsorted(cumulative, level)) + 1]] = True
+    part[_densest_tiles(skymap, level).region(level)] = True
     return part
 
 

@@ -74,8 +74,6 @@ def map_of(places: list[tuple[float, float, float]]) -> SkyMap:
         order=order,
         ipix=ipix,
         density=density,
-        by_position=np.argsort(ipix),
-        by_density=np.argsort(-density, kind="stable"),
     )
 
 

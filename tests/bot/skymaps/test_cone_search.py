@@ -70,8 +70,6 @@ def test_on_an_even_sky_it_is_the_area(dec: float, radius: float) -> None:
         order=np.full(ipix.size, order),
         ipix=ipix,
         density=np.full(ipix.size, 1 / (4 * np.pi)),
-        by_position=ipix,
-        by_density=ipix,
     )
     area = np.sin(np.radians(radius) / 2) ** 2
     assert probability_in_cone(even, 123.0, dec, radius) == pytest.approx(area, rel=2e-3, abs=1e-12)

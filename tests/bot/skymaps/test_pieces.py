@@ -26,8 +26,6 @@ def map_of(density: Floats) -> SkyMap:
         order=np.full(PIXELS, ORDER),
         ipix=ipix,
         density=normalized,
-        by_position=ipix,
-        by_density=np.argsort(-normalized, kind="stable"),
     )
 
 

@@ -752,3 +752,35 @@ def test_gzipped_map_with_wrong_checksum_is_refused() -> None:
 def test_tiles_of_equal_density_stay_in_order(values: list[float]) -> None:
     array = np.array(values)
     assert skymap_module._argsort_descending(array).tolist() == np.argsort(-array, kind="stable").tolist()
+
+
+@settings(deadline=None)
+@given(
+    densities=st.lists(st.sampled_from([0.0, 1e-300, 0.5, 0.25, 3.0]) | st.floats(0, 1e3), min_size=48),
+    seed=st.integers(0, 99),
+    level=st.sampled_from([0.0, 1e-9, 0.5, 0.9, 0.999, 1 - 1e-12, 1.0, 1.01]) | st.floats(0, 1),
+)
+def test_sorting_the_densest_tiles_alone_gives_the_regions_of_sorting_them_all(
+    densities: list[float], seed: int, level: float
+) -> None:
+    ipix = np.random.default_rng(seed).permutation(48)
+    density = np.array(densities[:48])
+    if not density.sum() > 0:
+        density[7] = 1
+    density /= density.sum() * 4 * np.pi / 48
+    whole = skymap_module.SkyMap(uniq=ipix + 16, order=np.full(48, 1), ipix=ipix, density=density)
+    found = skymap_module._densest_tiles(whole, level)
+    count = found.tiles.size
+    assert "by_density" not in vars(whole) or count == 48
+    assert found.tiles.tolist() == whole.by_density[:count].tolist()
+    cumulative = np.cumsum(whole.probability[whole.by_density])
+    assert found.region(level).tolist() == (
+        whole.by_density[: int(np.searchsorted(cumulative, level)) + 1].tolist()
+    )
+
+
+@given(order=st.integers(0, 29), data=st.data())
+def test_the_order_of_any_uniq_is_found(order: int, data: st.DataObject) -> None:
+    first, beyond = 4 * 4**order, 16 * 4**order
+    uniq = [first, first + 1, beyond - 1, data.draw(st.integers(first, beyond - 1))]
+    assert skymap_module._orders(np.array(uniq)).tolist() == [order] * 4
