@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from bot.delivery.thread_people import InstrumentShares, ThreadPeople
 from bot.filters import mention_targets
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.observability import ObservabilityService
+from bot.store.channels.card_details import CardDetail
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.images import IMAGE_PATH, StoredImage
 from bot.store.outbox.models import Delivery, DeliveryKind
@@ -57,11 +58,13 @@ class RootRenderer:
         self._is_quiet = is_quiet
         self._people = ThreadPeople(repositories, shares)
         self._public_url = public_url
-        # A fan-out renders hundreds of roots at once; one query for each would cost more than the posts.
-        self._load_observers = BatchLoader(repositories.observers.for_threads)
-        self._load_image = BatchLoader(repositories.images.for_threads)
+        # A fan-out renders hundreds of roots at once; one query for each would cost more than the posts, and
+        # one for each kind of detail as much as the posts.
+        self._load_details = BatchLoader(repositories.cards.details.for_threads)
+        self._load_observers = BatchLoader(repositories.cards.observers.for_threads)
+        self._load_image = BatchLoader(repositories.cards.images.for_threads)
         self._load_mentions = BatchLoader(repositories.mentions.for_roots)
-        self._load_sites = BatchLoader(repositories.sites.for_channels)
+        self._load_sites = BatchLoader(repositories.cards.sites.for_channels)
         self._cards: SingleFlight[tuple[str, int, ChannelView], Message] = SingleFlight(CACHE_SIZE)
         self._observability: SingleFlight[tuple[NoticeKey, ChannelSites], Observability | None] = (
             SingleFlight(CACHE_SIZE)
@@ -78,18 +81,23 @@ class RootRenderer:
             # A channel that never saw the event needn't learn of its retraction.
             return None
         assert delivery.thread_id is not None
-        observability, is_missing = await self._get_observability(delivery, superevent)
-        grades = await self._get_grades(delivery, superevent)
+        details = await self._load_details(delivery.thread_id) or frozenset()
+        observability, is_missing = await self._get_observability(delivery, superevent, details)
+        grades = await self._get_grades(delivery, superevent, details)
         is_missing |= grades.is_preliminary
-        found_people = await self._people.of_thread(delivery, superevent)
+        found_people = await self._people.of_thread(delivery, superevent, details)
         is_missing |= found_people.is_incomplete
-        mentions = await self._mention_targets(delivery, superevent)
+        mentions = await self._mention_targets(delivery, superevent, details)
+        observers: tuple[str, ...] = ()
+        # Nobody can have pressed a button of a message that was never posted.
+        if was_seen and CardDetail.OBSERVERS in details:
+            observers = await self._load_observers(delivery.thread_id) or ()
+        # Who is woken reads why on the locked screen.
+        may_be_quiet = not mentions and CardDetail.QUIET_CRITERIA in details
         view = ChannelView(
             is_root=True,
-            # Nobody can have pressed a button of a message that was never posted.
-            observers=(await self._load_observers(delivery.thread_id) or ()) if was_seen else (),
-            # Who is woken reads why on the locked screen.
-            is_quiet=not mentions and await self._is_quiet(delivery, superevent),
+            observers=observers,
+            is_quiet=may_be_quiet and await self._is_quiet(delivery, superevent),
             # Also in the first post, whose mention asks somebody to take the event.
             people=found_people.people,
             mentions=mentions,
@@ -98,7 +106,7 @@ class RootRenderer:
         )
         card = await self._render_card(superevent, view)
         image = None
-        if notice_id is not None:
+        if notice_id is not None and CardDetail.IMAGE in details:
             image = await self._load_image((delivery.team_id, notice_id, delivery.thread_id))
         if image is None:
             return RenderedMessage(message=card, needs_follow_up_edit=is_missing)
@@ -111,13 +119,15 @@ class RootRenderer:
         )
 
     async def _get_observability(
-        self, delivery: Delivery, superevent: Superevent
+        self, delivery: Delivery, superevent: Superevent, details: Collection[CardDetail]
     ) -> tuple[Observability | None, bool]:
         """Return what the channel's sites can observe, and whether an edit has to bring it.
 
         It takes a while to compute and a new root doesn't wait for it, so the first root of an event goes
         without.
         """
+        if CardDetail.SITES not in details:
+            return None, False
         channel = await self._load_sites((delivery.team_id, delivery.channel_id))
         notice = superevent.latest
         if (
@@ -150,8 +160,12 @@ class RootRenderer:
             log.exception("unexpected_error", subsystem="observability", superevent_id=notice.superevent_id)
             return None
 
-    async def _get_grades(self, delivery: Delivery, superevent: Superevent) -> GradesAtOnce:
+    async def _get_grades(
+        self, delivery: Delivery, superevent: Superevent, details: Collection[CardDetail]
+    ) -> GradesAtOnce:
         """Return what the channel's criteria sets say: in a new root what is certain without waiting."""
+        if CardDetail.CRITERIA_SETS not in details:
+            return GradesAtOnce()
         sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
         if delivery.kind is DeliveryKind.ROOT:
             return self._grades.at_once(sets, superevent)
@@ -163,9 +177,13 @@ class RootRenderer:
             return ImageRef(alt_text=stored.alt_text, url=url)
         return ImageRef(alt_text=stored.alt_text, file_id=stored.file_id)
 
-    async def _mention_targets(self, delivery: Delivery, superevent: Superevent) -> tuple[str, ...]:
+    async def _mention_targets(
+        self, delivery: Delivery, superevent: Superevent, details: Collection[CardDetail]
+    ) -> tuple[str, ...]:
         """Return the mentions of a root; edits have none, nor has a root that was posted before."""
         if delivery.kind is not DeliveryKind.ROOT or delivery.was_posted or delivery.thread_id is None:
+            return ()
+        if CardDetail.MENTIONS not in details:
             return ()
         targets, criteria_list = await self._load_mentions(delivery.thread_id) or ((), ())
         decided = DecidedGrades(superevent)

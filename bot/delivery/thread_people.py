@@ -7,7 +7,7 @@ something else (somebody has it, a newer notice) waits for no longer than a mome
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from bot.delivery.batch_loader import BatchLoader
 from bot.delivery.render_repositories import RenderRepositories
 from bot.observing.coverage import unmeasured_shares
 from bot.skymap_service.coverage import CoverageTakesTooLong
+from bot.store.channels.card_details import CardDetail
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.models import Delivery, DeliveryKind
 from formatters.models.event_people import NOBODY, EventPeople
@@ -60,14 +61,20 @@ class ThreadPeople:
     def __init__(self, repositories: RenderRepositories, shares: InstrumentShares) -> None:
         # A fan-out renders hundreds of roots at once; one query for each would cost more than the posts.
         self._load_people = BatchLoader(repositories.event_people.for_threads)
-        self._load_observations = BatchLoader(repositories.observations.for_threads)
+        self._load_observations = BatchLoader(repositories.cards.observations.for_threads)
         self._shares = shares
 
-    async def of_thread(self, delivery: Delivery, superevent: Superevent) -> PeopleAtOnce:
-        """Return the people for the card of a root's post or edit."""
+    async def of_thread(
+        self, delivery: Delivery, superevent: Superevent, details: Collection[CardDetail]
+    ) -> PeopleAtOnce:
+        """Return the people for the card of a root's post or edit; `details` is what the card has."""
         assert delivery.thread_id is not None
-        people = await self._load_people(delivery.thread_id) or NOBODY
-        observations = await self._load_observations(delivery.thread_id) or ()
+        people = NOBODY
+        if CardDetail.PEOPLE in details:
+            people = await self._load_people(delivery.thread_id) or NOBODY
+        observations: tuple[Observation, ...] = ()
+        if CardDetail.OBSERVATIONS in details:
+            observations = await self._load_observations(delivery.thread_id) or ()
         if not observations:
             return PeopleAtOnce(people=people, is_incomplete=False)
         instruments, is_incomplete = await self._instruments(delivery, superevent, observations)

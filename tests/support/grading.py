@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from bot.routing.intents import ChannelRef
+from bot.store.channels.card_details import CardDetail
 from formatters.models.criteria_set import CriteriaSet, Grade, GradeOutcome, Stage, WhyUndecided
 from formatters.models.notice import NoticeKey
 from formatters.models.superevent import Superevent
@@ -40,6 +41,13 @@ class ChosenSets:
     ) -> Mapping[ChannelRef, tuple[CriteriaSet, ...]]:
         self.queries += 1
         return {ref: self.by_channel[ref[1]] for ref in channel_refs if ref[1] in self.by_channel}
+
+
+class EveryDetail:
+    """Lets each card look for everything, also for what isn't in the database, such as `ChosenSets`."""
+
+    async def for_threads(self, thread_ids: Collection[int]) -> Mapping[int, frozenset[CardDetail]]:
+        return dict.fromkeys(thread_ids, frozenset(CardDetail))
 
 
 @dataclass

@@ -25,6 +25,7 @@ from bot.store.channels.change_log import (
     record_change_in_channels,
     record_changes,
 )
+from bot.store.channels.clauses import IN_FORCE
 from bot.store.channels.criteria_set_rows import (
     all_sets,
     encode_grades,
@@ -41,6 +42,9 @@ from formatters.models.subscription import Criteria, Subscription
 
 _c = schema.criteria_sets
 _s = schema.subscriptions
+
+MAY_SHOW_SETS = _s.c.words.contains("criteria ")
+"""The condition that a subscription may show criteria sets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +136,7 @@ class CriteriaSetRepository:
         teams, channels = {team for team, _ in wanted}, {channel for _, channel in wanted}
         query = select(_s.c.team_id, _s.c.channel_id, _s.c.words).order_by(_s.c.id)
         query = query.where(_s.c.team_id.in_(teams), _s.c.channel_id.in_(channels))
-        query = query.where(_s.c.confirmed_at.is_not(None), _s.c.paused_at.is_(None))
-        query = query.where(_s.c.words.contains("criteria "))
+        query = query.where(IN_FORCE, MAY_SHOW_SETS)
         chosen: defaultdict[ChannelRef, dict[str, None]] = defaultdict(dict)
         async with self._database.read_transaction() as connection:
             for row in (await connection.execute(query)).all():

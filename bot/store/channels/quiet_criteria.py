@@ -9,11 +9,18 @@ from sqlalchemy import select
 
 from bot.routing.intents import ChannelRef
 from bot.store import schema
+from bot.store.channels.clauses import IN_FORCE
 from bot.store.channels.subscription_rows import resolve_rows
 from bot.store.database import Database
 from formatters.models.subscription import Criteria
 
 _s = schema.subscriptions
+
+MAY_SAY_QUIET = _s.c.words.like("% quiet %")
+"""The condition that a subscription may say what is quiet.
+
+It may be part of a name; then the channel's criteria are read for nothing.
+"""
 
 
 class QuietCriteriaRepository:
@@ -30,13 +37,11 @@ class QuietCriteriaRepository:
         Other channels are left out; for them this is one query and no criteria are parsed.
         """
         here = (
-            _s.c.confirmed_at.is_not(None)
-            & _s.c.paused_at.is_(None)
+            IN_FORCE
             & _s.c.team_id.in_({team for team, _ in channel_refs})
             & _s.c.channel_id.in_({channel for _, channel in channel_refs})
         )
-        # It may be part of a name; then the channel's criteria are read for nothing.
-        naming = select(_s.c.channel_id).where(here, _s.c.words.like("% quiet %")).distinct()
+        naming = select(_s.c.channel_id).where(here, MAY_SAY_QUIET).distinct()
         async with self._database.read_transaction() as connection:
             channels = set((await connection.execute(naming)).scalars())
             if not channels:

@@ -30,7 +30,7 @@ IMAGE_PATH = "/pictures/{token}.png"
 _p = schema.images
 _t = schema.threads
 _d = schema.deliveries
-_AVAILABLE_STATES = (ImageState.UPLOADED.value, ImageState.READY.value)
+AVAILABLE_STATES = (ImageState.UPLOADED.value, ImageState.READY.value)
 # Without the PNG, which takes a hundred times the rest.
 _COLUMNS = [column for column in _p.c if column is not _p.c.png]
 
@@ -246,7 +246,7 @@ class ImageRepository:
         Raises StoreUnavailable.
         """
         served = select(_p.c.alt_text).where(
-            _p.c.notice_id == job.notice_id, _p.c.token.is_not(None), _p.c.state.in_(_AVAILABLE_STATES)
+            _p.c.notice_id == job.notice_id, _p.c.token.is_not(None), _p.c.state.in_(AVAILABLE_STATES)
         )
         async with self._database.exclusive_transaction() as connection:
             row = (await connection.execute(served.limit(1))).first()
@@ -335,7 +335,7 @@ class ImageRepository:
 
         Raises StoreUnavailable.
         """
-        query = select(*_COLUMNS).where(_p.c.notice_id == notice_id, _p.c.state.in_(_AVAILABLE_STATES))
+        query = select(*_COLUMNS).where(_p.c.notice_id == notice_id, _p.c.state.in_(AVAILABLE_STATES))
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
         row = next((row for row in rows if row.team_id == team_id), None)
@@ -360,7 +360,7 @@ class ImageRepository:
             select(_p.c.id, _p.c.team_id, _p.c.file_id)
             .join(schema.superevents, schema.superevents.c.superevent_id == _p.c.superevent_id)
             .where(schema.superevents.c.category == "mock", _p.c.created_at < received_before)
-            .where(_p.c.state.in_(_AVAILABLE_STATES))
+            .where(_p.c.state.in_(AVAILABLE_STATES))
         )
         async with self._database.read_transaction() as connection:
             return [(row.id, row.team_id, row.file_id) for row in (await connection.execute(query)).all()]

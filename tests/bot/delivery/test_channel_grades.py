@@ -22,7 +22,7 @@ from formatters.terminal import message_text
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import MOCK, NOW, decoded_notice
 from tests.support.filter_strategies import SKY
-from tests.support.grading import NTT, RUBIN, ChosenSets, SteeredGrading
+from tests.support.grading import NTT, RUBIN, ChosenSets, EveryDetail, SteeredGrading
 
 FIRST = decoded_notice()
 BBH: dict[str, Any] = {"classification": {"BBH": 0.99, "Terrestrial": 0.01}, "properties": {}}
@@ -73,6 +73,7 @@ async def graded(stopped_harness: DeliveryHarness) -> Graded:
     grading = by_stage(PRELIMINARY="Silver", INITIAL="Gold", UPDATE="Silver")
     made = Graded(stopped_harness, ChosenSets(), grading)
     stopped_harness.factory.criteria_sets = made.sets  # type: ignore[assignment]
+    stopped_harness.factory.card_details = EveryDetail()  # type: ignore[assignment]
     stopped_harness.factory.grading = made.grading  # type: ignore[assignment]
     stopped_harness.start()
     return made
@@ -207,6 +208,7 @@ async def test_a_defect_in_grading_is_said_and_keeps_no_word_back(
     monkeypatch.setattr(grading, "grade", broken)
     graded = Graded(stopped_harness, ChosenSets(), by_stage())
     stopped_harness.factory.criteria_sets = graded.sets  # type: ignore[assignment]
+    stopped_harness.factory.card_details = EveryDetail()  # type: ignore[assignment]
     stopped_harness.start()
     (channel,) = await subscribed(graded, NTT)
     await graded.announce(FIRST, decoded_notice(alert_type="INITIAL", minutes=20))
@@ -240,6 +242,7 @@ async def test_a_defect_that_even_the_outcome_of_a_failure_meets_keeps_no_word_b
     monkeypatch.setattr("bot.criteria.grading._judged_notice", broken)
     graded = Graded(stopped_harness, ChosenSets(), by_stage())
     stopped_harness.factory.criteria_sets = graded.sets  # type: ignore[assignment]
+    stopped_harness.factory.card_details = EveryDetail()  # type: ignore[assignment]
     stopped_harness.start()
     (channel,) = await subscribed(graded, NTT)
     await graded.announce(FIRST, decoded_notice(alert_type="INITIAL", minutes=20))
