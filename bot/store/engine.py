@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.store.sqlite.database_file import DatabaseFile, FileChange
 from bot.store.sqlite.file_guard import StoreUnavailable
+from bot.store.sqlite.whole_result import open_connection
 
 SQLITE_SYNCHRONOUS = "FULL"
 """Each commit is on the disk before the next step, whose effect others see; it survives a power failure."""
@@ -51,6 +52,7 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def address(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> None:
+        named["async_creator_fn"] = open_connection
         if file is None:
             return
         if not file.path.exists():

@@ -98,16 +98,18 @@ async def mark_mentioned(connection: AsyncConnection, mention_ids: Collection[in
 
     The webhook goes on to count from when the notice was stored: while Slack is down it still pages.
     """
-    await count_steps_from(connection, _e.c.mention_id.in_(mention_ids), at)
+    if mention_ids:
+        await count_steps_from(connection, _e.c.mention_id.in_(mention_ids), at)
 
 
 async def count_steps_from(connection: AsyncConnection, which: ColumnElement[bool], at: datetime) -> None:
     """Count the steps that mention people from `at`, once, in the escalations among `which`."""
     unmentioned = which & _e.c.mentioned_at.is_(None)
-    ids = (
-        await connection.execute(update(_e).where(unmentioned).values(mentioned_at=at).returning(_e.c.id))
-    ).scalars()
-    waiting = _s.c.escalation_id.in_(list(ids)) & (_s.c.state == WAITING) & _s.c.webhook.is_(False)
+    counted = update(_e).where(unmentioned).values(mentioned_at=at).returning(_e.c.id)
+    ids = list((await connection.execute(counted)).scalars())
+    if not ids:
+        return
+    waiting = _s.c.escalation_id.in_(ids) & (_s.c.state == WAITING) & _s.c.webhook.is_(False)
     lengths = (await connection.execute(select(_s.c.after_s).where(waiting).distinct())).scalars().all()
     for after_s in lengths:
         same = update(_s).where(waiting, _s.c.after_s == after_s)
