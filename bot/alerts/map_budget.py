@@ -7,9 +7,7 @@ twenty large maps would cost twenty times what a single map may.
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 from dataclasses import dataclass
-from threading import Thread
 
 from bot.alerts import fields
 from bot.alerts.payload import MAX_PAYLOAD_BYTES
@@ -20,8 +18,6 @@ from formatters.models.notice import Localization
 
 MAX_TILES_OF_ADDITIONAL_MAPS = 2**17
 """Tiles of all combined maps after a notice's first one, together: each map costs as much as the first."""
-_MIN_BYTES_FOR_THREAD = 2**18
-"""To start a thread takes as long as hashing half of these bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ class MapBudget:
         self._tiles_left = MAX_TILES
         self._additional_tiles_left = MAX_TILES_OF_ADDITIONAL_MAPS
         self._bytes_left = MAX_UNPACKED_BYTES
-        self._digests: dict[int, _Digest] = {}
+        self._digests: dict[int, str] = {}
 
     def measure(self, value: object, *, additional: bool = False) -> MeasuredMap:
         """Measure a map as the record holds it (bytes, base64 text or None).
@@ -52,7 +48,7 @@ class MapBudget:
             return MeasuredMap()
         try:
             table = read_table(fields.file_bytes(value), self._bytes_left, MAX_TILES)
-            self._digests[id(value)] = _Digest(table.unpacked_file)
+            self._digests[id(value)] = _digest(table.unpacked_file)
             self._bytes_left -= table.unpacked_file.nbytes
             skymap = sky_map_from_table(
                 table, min(self._tiles_left, self._additional_tiles_left) if additional else self._tiles_left
@@ -67,39 +63,18 @@ class MapBudget:
         """Return the digest of a map: of its unpacked file as far as it is read, else of the raw value."""
         if id(value) not in self._digests:
             self._digests[id(value)] = self._digest_unmeasured(value)
-        return self._digests[id(value)].hex()
+        return self._digests[id(value)]
 
-    def _digest_unmeasured(self, value: object) -> _Digest:
+    def _digest_unmeasured(self, value: object) -> str:
         try:
             file = fields.file_bytes(value)
         except UnreadableMap:
-            return _Digest(str(value)[:MAX_PAYLOAD_BYTES].encode("utf-8", "replace"))
+            return _digest(str(value)[:MAX_PAYLOAD_BYTES].encode("utf-8", "replace"))
         try:
-            return _Digest(read_table(file, self._bytes_left, MAX_TILES).unpacked_file)
+            return _digest(read_table(file, self._bytes_left, MAX_TILES).unpacked_file)
         except UnreadableMap:
-            return _Digest(file)
+            return _digest(file)
 
 
-class _Digest:
-    """A digest of a file, computed in a thread of its own while others work: hashing needs no interpreter."""
-
-    def __init__(self, file: bytes | memoryview) -> None:
-        """Begin; a short file, or one for which the system has no thread left, is hashed when asked for."""
-        self._file = file
-        self._found: str | None = None
-        self._thread: Thread | None = None
-        if len(file) >= _MIN_BYTES_FOR_THREAD:
-            thread = Thread(target=self._compute, name="map-digest", daemon=True)
-            with suppress(RuntimeError):
-                thread.start()
-                self._thread = thread
-
-    def hex(self) -> str:
-        """Return the digest as 32 hexadecimal digits."""
-        if self._thread is not None:
-            self._thread.join()
-        return self._found or self._compute()
-
-    def _compute(self) -> str:
-        self._found = hashlib.blake2b(self._file, digest_size=16).hexdigest()
-        return self._found
+def _digest(file: bytes | memoryview) -> str:
+    return hashlib.blake2b(file, digest_size=16).hexdigest()

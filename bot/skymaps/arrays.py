@@ -20,7 +20,8 @@ DEG2_PER_SR = (180 / pi) ** 2
 SKY_AREA_DEG2 = 4 * pi * DEG2_PER_SR
 """The area of the whole sky in square degrees."""
 
-_TILE_AREAS_DEG2: Floats = SKY_AREA_DEG2 / 12 / 4.0 ** np.arange(MAX_ORDER + 1)
+_TILE_AREAS_DEG2 = np.asarray(SKY_AREA_DEG2 / 12 / 4.0 ** np.arange(MAX_ORDER + 1), np.float64)
+"""The area of a tile of each order, deg²."""
 
 
 def tile_areas_deg2(order: Integers) -> Floats:

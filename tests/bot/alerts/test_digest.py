@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import base64
 import gzip
-import hashlib
 import json
 import random
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from bot.alerts.decode import content_digest, decode, notice_from_record
-from bot.alerts.map_budget import MapBudget
 from bot.samples import bns, to_avro, to_json
 from bot.samples.edge_cases import few_rows, two_columns
 from formatters.models.superevent import Superevent
@@ -120,17 +117,3 @@ def test_content_digest_survives_json_round_trip() -> None:
     read = type(known).from_json(known.to_json())
     assert read.key == known.key and read == known
     assert json.loads(known.to_json())["content"] == known.content
-
-
-@pytest.mark.parametrize("size", [0, 1000, 2**20])
-@pytest.mark.parametrize("threads", [True, False])
-def test_a_map_has_the_same_digest_with_a_thread_and_where_none_is_left(
-    size: int, threads: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(_: Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    if not threads:
-        monkeypatch.setattr(Thread, "start", refuse)
-    file = random.Random(size).randbytes(size)
-    assert MapBudget().digest(file) == hashlib.blake2b(file, digest_size=16).hexdigest()
