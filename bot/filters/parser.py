@@ -301,10 +301,10 @@ class _Parser:
             raise FilterSyntaxError(
                 f"{at.quoted} is no rate: 1/yr, 1/100yr, 1/month, 1/week, 1/day, 1/h or Hz."
             )
-        found = FarCompare(op, float(match["count"]), float(match["per"] or 1) * (years or 1), unit or "Hz")
-        if found.per <= 0 or found.count < 0 or not math.isfinite(found.count / found.per):
+        count, per = float(match["count"]), float(match["per"] or 1) * (years or 1)
+        if per <= 0 or count < 0 or not math.isfinite(count / per):
             raise FilterSyntaxError(f"{at.quoted} is no rate: both its numbers are above 0.")
-        return found
+        return FarCompare(op, count, per, unit or "Hz")
 
 
 def _misplaced_message(token: Token) -> str:

@@ -7,7 +7,7 @@ them on notices. Parsing the canonical text gives an equal filter.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -175,11 +175,13 @@ class FarCompare(Filter):
     per: float = 1.0
     unit: str = "Hz"
     """"Hz", or a key of SECONDS_PER_UNIT."""
+    hertz: float = field(init=False, repr=False, compare=False)
+    """The limit in Hz."""
 
-    @property
-    def hertz(self) -> float:
-        """The limit in Hz."""
-        return self.count if self.unit == "Hz" else self.count / (self.per * SECONDS_PER_UNIT[self.unit])
+    def __post_init__(self) -> None:
+        # Computed once: a notice is compared with the limits of thousands of channels.
+        seconds = 1.0 if self.unit == "Hz" else self.per * SECONDS_PER_UNIT[self.unit]
+        object.__setattr__(self, "hertz", self.count / seconds)
 
     @property
     def canonical(self) -> str:
