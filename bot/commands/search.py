@@ -16,7 +16,6 @@ from bot.filters import EventAttributes, evaluate_group_and_filter, find_contrad
 from bot.filters.event_question import EventQuestion, parse_event_question
 from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.scope_words import Scope
-from bot.runtime.threads import in_thread_unless
 from bot.skymap_service.filter_queries import SkyMapQueries
 from bot.store.events.search import PAGES, EventSearch
 from formatters.answers import answer, recent, search_results
@@ -246,9 +245,9 @@ class SearchCommands:
                         newest_retracted = attributes.superevent_id
             return candidates, found, recent.LeftOut(lowsig, retracted), newest_retracted
 
-        candidates, possible, left_out, newest_retracted = await in_thread_unless(
-            len(known) <= PAGES[0], evaluate
-        )
+        # The way to a thread and back takes longer than a few events.
+        evaluated = evaluate() if len(known) <= PAGES[0] else await asyncio.to_thread(evaluate)
+        candidates, possible, left_out, newest_retracted = evaluated
         matches: list[EventAttributes] = []
         undecided = queried = 0
         queries = map_queries(question.criteria.filter)

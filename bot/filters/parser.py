@@ -18,6 +18,8 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 
 from bot.filters.grade_conditions import parse_grade
 from bot.filters.limits import MAX_CONDITIONS, MAX_DEPTH, MAX_LENGTH
@@ -57,7 +59,6 @@ from formatters.models.filter import (
     Filter,
     Op,
     all_of,
-    any_of,
     conditions,
 )
 from formatters.models.quantity import QUANTITIES
@@ -171,7 +172,7 @@ class _Parser:
         found = [self._parse_and(depth)]
         while self._reader.accept("or"):
             found.append(self._parse_and(depth))
-        return any_of(*found)
+        return reduce(or_, found)
 
     def _parse_and(self, depth: int) -> Filter:
         """Parse conditions joined by "and" or by nothing."""

@@ -39,7 +39,7 @@ class Filter:
         return all_of(self, other)
 
     def __or__(self, other: Filter) -> Filter:
-        return any_of(self, other)
+        return _compose(Or, (self, other))
 
     def __invert__(self) -> Filter:
         return Not(self)
@@ -391,19 +391,6 @@ Condition = (
     | GradeCondition
 )
 MapCondition = Near | VisibleFrom | Within
-_CONDITIONS = (
-    FieldIn,
-    Compare,
-    FarCompare,
-    Detector,
-    External,
-    Significant,
-    Near,
-    VisibleFrom,
-    Within,
-    MassProbability,
-    GradeCondition,
-)
 
 
 def conditions(filter_: Filter) -> Iterator[Condition]:
@@ -413,7 +400,7 @@ def conditions(filter_: Filter) -> Iterator[Condition]:
             yield from conditions(part)
     elif isinstance(filter_, Not):
         yield from conditions(filter_.part)
-    elif isinstance(filter_, _CONDITIONS):
+    elif isinstance(filter_, Condition):
         yield filter_
 
 
@@ -446,11 +433,6 @@ def format_degrees(value: float) -> str:
 def all_of(*filters: Filter) -> Filter:
     """Return the conjunction of filters, of which there is at least one; `&` makes it of two."""
     return _compose(And, filters)
-
-
-def any_of(*filters: Filter) -> Filter:
-    """Return the disjunction of filters, of which there is at least one; `|` makes it of two."""
-    return _compose(Or, filters)
 
 
 def _compose(kind: type[And] | type[Or], filters: tuple[Filter, ...]) -> Filter:
