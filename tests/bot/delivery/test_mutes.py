@@ -279,6 +279,7 @@ async def test_what_was_given_up_and_comes_back_respects_the_mute(harness: Deliv
     assert NOW + timedelta(seconds=60) == harness.clock()
 
 
+@pytest.mark.slow
 async def test_a_muted_thread_is_told_of_mutes_twice_a_minute_at_most(harness: DeliveryHarness) -> None:
     channel = await muted_channel(harness)
     for _ in range(3):

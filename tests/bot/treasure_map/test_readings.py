@@ -10,7 +10,7 @@ import pytest
 from bot.app.factory import Factory
 from bot.store.events import treasure_map
 from bot.store.events.treasure_map import ReportedInstrument
-from bot.store.events.treasure_map_content import ReportedPointings
+from bot.store.events.treasure_map_content import ReportedPointings, from_bytes
 from formatters.models.observation import ObservationStatus, ObservedField
 from formatters.models.treasure_map import ReportedObservation, TreasureMapReading
 from tests.support.factories import NOW, REAL, decoded_notice, record_notices
@@ -39,7 +39,6 @@ async def test_a_fan_out_takes_the_pointings_apart_once_and_sees_every_change(
         taken_apart.append(content)
         return from_bytes(content)
 
-    from_bytes = treasure_map.from_bytes
     monkeypatch.setattr(treasure_map, "from_bytes", counted)
     await record_notices(factory, decoded_notice())
     repository = factory.treasure_map
