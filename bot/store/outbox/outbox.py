@@ -252,7 +252,7 @@ class Outbox:
             return await self._settlement.requeue_channel(connection, (team_id, channel_id), since, now)
 
 
-def _claim_statement(*, may_be_rivals: bool) -> ReturningUpdate[tuple[int]]:
+def _claim_statement(*, may_be_rivals: bool) -> ReturningUpdate[int]:
     """Return the statement that claims the rows with these `ids`, and returns the ids of those it got."""
     still = select(_d.c.id).where(_d.c.id.in_(bindparam("ids", expanding=True)))
     if may_be_rivals:
