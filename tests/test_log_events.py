@@ -56,5 +56,19 @@ def test_table_lists_every_logged_event_with_its_level() -> None:
     assert listed_events() == logged_events()
 
 
+def test_each_part_that_survives_a_defect_is_explained() -> None:
+    (row,) = [
+        line for line in TABLE.read_text("utf-8").splitlines() if line.startswith("| `unexpected_error`")
+    ]
+    every: set[str] = set()
+    for path in (REPOSITORY / "bot").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and "unexpected_error" in event_names(node):
+                values = [one.value for one in node.keywords if one.arg == "subsystem"]
+                assert values, f"{path.name}:{node.lineno} doesn't say where"
+                every |= {str(value.value) for value in values if isinstance(value, ast.Constant)}
+    assert {part for part in every if f"`{part}`:" not in row} == set()
+
+
 def test_event_names_are_lower_case_words() -> None:
     assert [name for name in logged_events() if not re.fullmatch(r"[a-z]+(_[a-z0-9]+)*", name)] == []

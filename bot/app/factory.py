@@ -37,7 +37,7 @@ from bot.commands.event_lookup import EventLookup
 from bot.commands.event_people import PeopleOfEvent
 from bot.commands.event_questions import EventQuestions, GetPermalink
 from bot.commands.galaxies import GalaxiesCommand, ProvideMarkedImage
-from bot.commands.mute import MuteCommand
+from bot.commands.mute import MuteCommand, Mutes
 from bot.commands.observation_reports import ObservationReports
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
@@ -303,7 +303,7 @@ class Factory(Repositories):
             galaxies=GalaxiesCommand(
                 self.galaxy_rankings, self.observability, self.sites, clock, marked_image_provider
             ),
-            mute=MuteCommand(self.mutes, wakeups, clock),
+            mute=MuteCommand(Mutes(self.mutes, wakeups, clock)),
             observe=create_observe_command(self, self.create_observation_reports(clock, wakeups), clock),
             plan=create_plan_command(self, self.pointings, clock, marked_image_provider),
             search=self.create_search_commands(clock),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bot.commands.channel_sites import ChannelSiteResolvers
+from bot.delivery.card_repositories import CardRepositories
 from bot.delivery.render_repositories import RenderRepositories
 from bot.ingest.pipeline import IngestStores
 from bot.listeners.home_content import HomeRepositories
@@ -150,14 +151,17 @@ class Repositories:
         return RenderRepositories(
             notices=self.notices,
             subscriptions=self.subscriptions,
-            card_details=self.card_details,
-            observers=self.observers,
+            cards=CardRepositories(
+                details=self.card_details,
+                observers=self.observers,
+                observations=self.observations,
+                sites=self.sites,
+                images=self.images,
+            ),
             mutes=self.mutes,
             event_people=self.event_people,
-            observations=self.observations,
             escalations=self.escalations,
             drills=self.drills,
-            images=self.images,
             mentions=self.mentions,
             quiet_criteria=self.quiet_criteria,
             refused_mentions=self.refused_mentions,
@@ -165,7 +169,6 @@ class Repositories:
             related_messages=self.related_messages,
             counterparts=self.counterparts,
             stream_choices=self.stream_choices,
-            sites=self.sites,
             criteria_sets=self.criteria_sets,
             incidents=self.incidents,
             quarantine=self.quarantine,

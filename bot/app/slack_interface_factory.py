@@ -16,6 +16,7 @@ from bot.app.slack_interface import SlackInterface, register_middleware_and_list
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.check import CheckCommand
 from bot.commands.event_lookup import EventLookup
+from bot.commands.mute import Mutes
 from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_provider import ImageProvider
 from bot.listeners.channel_membership import ChannelMembership
@@ -103,7 +104,9 @@ def create_slack_interface(
         subscription_modal=subscription_modal,
         criteria_modal=criteria_modal,
         check_modal=CheckModal(check, clients, send_ephemeral),
-        event_buttons=EventButtons(factory.acknowledgements, factory.mutes, factory.notices, clock, wakeups),
+        event_buttons=EventButtons(
+            factory.acknowledgements, Mutes(factory.mutes, wakeups, clock), factory.notices, clock, wakeups
+        ),
         acknowledge_drill=create_drill_service(factory, clock, wakeups, authorizer).acknowledge,
         send_ephemeral=send_ephemeral,
         observe_modal=ObserveModal(

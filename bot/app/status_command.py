@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from bot.app.repositories import Repositories
 from bot.commands.status import StatusCommand, StatusRepositories
-from bot.commands.webhook_steps import WebhookSteps
+from bot.commands.webhook_steps import find_uncalled_steps
 from bot.setting_types.escalation_webhook import EscalationWebhookPolicy
 from bot.sources.base import SourceStatus
 
@@ -33,5 +34,5 @@ def create_status_command(
         ),
         source_statuses,
         clock,
-        WebhookSteps(repositories.escalation_reports, webhook_policy).problem,
+        partial(find_uncalled_steps, policy=webhook_policy),
     )

@@ -10,7 +10,7 @@ import structlog
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
 from bot.runtime.wakeups import Wakeups
-from bot.store.channels.mutes import MuteRepository
+from bot.store.channels.mutes import MuteOutcome, MuteRepository
 from formatters.answers import event_people
 from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
@@ -25,13 +25,48 @@ _ON = frozenset({"on", "start"})
 _OFF = frozenset({"off", "end", "stop", "undo", "remove", "no", "cancel"})
 
 
-class MuteCommand:
-    """Answers `mute` and `unmute`. Anybody who can ask in a channel may, as with the menu of its messages."""
+class Mutes:
+    """Mutes an event in a channel for a person, or ends that, whether by the command or by the menu."""
 
     def __init__(self, mutes: MuteRepository, wakeups: Wakeups, clock: Callable[[], datetime]) -> None:
         self._mutes = mutes
         self._wakeups = wakeups
         self._clock = clock
+
+    async def change(
+        self, asker: CommandContext, superevent_id: str, *, wanted: bool | None
+    ) -> MuteOutcome | None:
+        """Mute the event if `wanted`, end that if not, toggle it for None; None if it has no thread here.
+
+        Raises StoreUnavailable.
+        """
+        change = {None: self._mutes.toggle, True: self._mutes.mute, False: self._mutes.unmute}[wanted]
+        done = await change(*asker.channel, superevent_id, asker.user_id, self._clock())
+        if done is None:
+            return None
+        self._wakeups.intents_planned()
+        log.info(
+            "event_mute_changed",
+            superevent_id=superevent_id,
+            channel=asker.channel_id,
+            muted=done.is_muted,
+            changed=done.has_changed,
+        )
+        return done
+
+
+def mute_answer(superevent: Superevent, done: MuteOutcome) -> Message:
+    """Return the answer to who muted the event, or ended that."""
+    if done.is_muted and done.mute is not None:
+        return event_people.muted(superevent, done.mute, has_changed=done.has_changed)
+    return event_people.unmuted(superevent, has_changed=done.has_changed)
+
+
+class MuteCommand:
+    """Answers `mute` and `unmute`. Anybody who can ask in a channel may, as with the menu of its messages."""
+
+    def __init__(self, mutes: Mutes) -> None:
+        self._mutes = mutes
 
     async def mute(self, superevent: Superevent, arguments: str, context: CommandContext | None) -> Message:
         """Mute the event in the channel, or end that if it is muted; "on" and "off" say which.
@@ -56,22 +91,8 @@ class MuteCommand:
     ) -> Message:
         if context is None:
             raise CommandError(MUTE_NEEDS_CHANNEL)
-        name = superevent.superevent_id
-        change = {None: self._mutes.toggle, True: self._mutes.mute, False: self._mutes.unmute}[wanted]
-        done = await change(*context.channel, name, context.user_id, self._clock())
-        if done is None:
-            return event_people.nothing_to_mute(superevent)
-        self._wakeups.intents_planned()
-        log.info(
-            "event_mute_changed",
-            superevent_id=name,
-            channel=context.channel_id,
-            muted=done.is_muted,
-            changed=done.has_changed,
-        )
-        if done.is_muted and done.mute is not None:
-            return event_people.muted(superevent, done.mute, has_changed=done.has_changed)
-        return event_people.unmuted(superevent, has_changed=done.has_changed)
+        done = await self._mutes.change(context, superevent.superevent_id, wanted=wanted)
+        return event_people.nothing_to_mute(superevent) if done is None else mute_answer(superevent, done)
 
 
 def _words(arguments: str) -> list[str]:

@@ -22,10 +22,10 @@ from bot.commands.observation_values import (
     merger_time,
     name_notes,
     refuse_retracted,
+    refuse_without_details,
     thread_notes,
     typed_name,
 )
-from bot.commands.observe_sentences import report_without_details
 from bot.commands.observe_targets import Target, channel_targets, known_names
 from bot.commands.observe_words import EXAMPLES, ObserveWords, Verb, parse_observe_words
 from bot.commands.plan_words import parse_plan_words
@@ -68,13 +68,7 @@ class ObservationReports:
 
     async def report(self, superevent: Superevent, text: str, context: CommandContext) -> Message:
         """Store what the words after `observe` report, and return the answer."""
-        if (name := report_without_details(text)) is not None:
-            command = f"/gwevent observe {plain_text(name, 40)} done"
-            event = superevent.superevent_id
-            raise CommandError(
-                "Nothing was stored, since which fields were observed isn't said. All fields of its plan:"
-                f" {command} {event}. The first 12 of them, in r to 21.5 mag: {command} 12 r 21.5 {event}."
-            )
+        refuse_without_details(superevent, text)
         now = self._clock()
         own = await self._stores.sites.for_channel(*context.channel)
         # In a thread: names are compared with all that are known, and 500 lines take a while.

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 from bot.commands.errors import CommandError
 from bot.commands.observe_fields import PastedFields
+from bot.commands.observe_sentences import report_without_details
 from bot.commands.observe_targets import Target
 from bot.commands.observe_times import CLOCKS_DIFFER
 from bot.commands.observe_values import Selection
 from bot.commands.observe_words import NOTE_MAX
+from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.observation import MAX_FIELDS, NewObservation, Observation, ObservationStatus
 from formatters.models.superevent import Superevent
 from formatters.text import night_times, quantities
@@ -91,6 +93,18 @@ def check_time(time: datetime | None, superevent: Superevent, now: datetime) -> 
             f"{said} is before the merger ({night_times.utc_day_and_clock(merger)}): write the date too, as"
             f" in at {merger:%Y-%m-%d} 03:20 UTC."
         )
+
+
+def refuse_without_details(superevent: Superevent, text: str) -> None:
+    """Raise CommandError for words that say only that a telescope observed: which fields would be a guess."""
+    name = report_without_details(text)
+    if name is None:
+        return
+    command, event = f"/gwevent observe {plain_text(name, 40)} done", superevent.superevent_id
+    raise CommandError(
+        "Nothing was stored, since which fields were observed isn't said. All fields of its plan:"
+        f" {command} {event}. The first 12 of them, in r to 21.5 mag: {command} 12 r 21.5 {event}."
+    )
 
 
 def refuse_retracted(superevent: Superevent) -> None:

@@ -12,7 +12,7 @@ from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.command_types import CommandAnswer
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
-from bot.filters import EventAttributes, find_contradiction, parse_criteria
+from bot.filters import EventAttributes, evaluate_group_and_filter, find_contradiction, parse_criteria
 from bot.filters.event_question import EventQuestion, parse_event_question
 from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.scope_words import Scope
@@ -233,7 +233,7 @@ class SearchCommands:
                     break
                 if question.scope.accepts(attributes):
                     candidates += 1
-                    verdict = question.evaluate_criteria(attributes)
+                    verdict = evaluate_group_and_filter(question.criteria, attributes)
                     if verdict.may_match:
                         found.append((attributes, verdict.matches))
                         certain += verdict.matches
@@ -245,7 +245,9 @@ class SearchCommands:
                         newest_retracted = attributes.superevent_id
             return candidates, found, recent.LeftOut(lowsig, retracted), newest_retracted
 
-        candidates, possible, left_out, newest_retracted = await asyncio.to_thread(evaluate)
+        # The way to a thread and back takes longer than a few events.
+        evaluated = evaluate() if len(known) <= PAGES[0] else await asyncio.to_thread(evaluate)
+        candidates, possible, left_out, newest_retracted = evaluated
         matches: list[EventAttributes] = []
         undecided = queried = 0
         queries = map_queries(question.criteria.filter)

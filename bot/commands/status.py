@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -39,9 +40,12 @@ class StatusCommand:
         repositories: StatusRepositories,
         source_statuses: Callable[[], list[SourceStatus]],
         clock: Callable[[], datetime],
-        find_problem: Callable[[], Awaitable[str | None]],
+        find_uncalled_steps: Callable[[Mapping[str, int]], str | None],
     ) -> None:
-        """`find_problem` returns a sentence about what people asked for and will not get; None without."""
+        """`find_uncalled_steps` returns a sentence about webhook steps that will not be called; None without.
+
+        It takes the number of subscriptions with such a step by workspace.
+        """
         self._notices = repositories.notices
         self._subscriptions = repositories.subscriptions
         self._outbox_statistics = repositories.outbox_statistics
@@ -49,13 +53,15 @@ class StatusCommand:
         self._treasure_map = repositories.treasure_map
         self._source_statuses = source_statuses
         self._clock = clock
-        self._find_problem = find_problem
+        self._find_uncalled_steps = find_uncalled_steps
         self._started_monotonic = time.monotonic()
 
     async def answer(self, arguments: str) -> Message:
         """Return the state of gwevent; the arguments don't matter. Raises StoreUnavailable."""
         counts = await self._outbox_statistics.counts()
         last_notice = await self._notices.last_notice()
+        subscriptions = await self._subscriptions.confirmed()
+        webhook_steps = Counter(one.team_id for one in subscriptions if one.criteria.has_webhook_step)
         running = timedelta(seconds=time.monotonic() - self._started_monotonic)
         return status.message(
             status.Status(
@@ -68,9 +74,9 @@ class StatusCommand:
                 pending_deliveries=counts.waiting,
                 dead_letters=counts.dead,
                 quarantined=counts.quarantined,
-                subscriptions=await self._subscriptions.count(),
+                subscriptions=sum(one.paused_at is None for one in subscriptions),
                 incidents=tuple(await self._incidents.open_incidents()),
-                problem=await self._find_problem(),
+                problem=self._find_uncalled_steps(webhook_steps),
                 treasure_map=await self._treasure_map.state() if self._treasure_map.is_read else None,
             ),
             self._clock(),

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bot.setting_types.escalation_webhook import EscalationWebhookPolicy
-from bot.store.channels.escalation_reports import EscalationReports
 from formatters.text.quantities import pluralize
 
 
-class WebhookSteps:
-    """Compares the steps of all workspaces with what the operators allow by now."""
+def find_uncalled_steps(steps: Mapping[str, int], policy: EscalationWebhookPolicy) -> str | None:
+    """Return one sentence if webhook steps come to nothing by what operators allow; None if none do.
 
-    def __init__(self, reports: EscalationReports, policy: EscalationWebhookPolicy) -> None:
-        self._reports = reports
-        self._policy = policy
-
-    async def problem(self) -> str | None:
-        """Return one sentence if steps come to nothing; None if there are none. Raises StoreUnavailable."""
-        steps = await self._reports.count_webhook_steps()
-        uncalled = sum(count for team_id, count in steps.items() if not self._policy.allows(team_id))
-        if not uncalled:
-            return None
-        what = f"{pluralize(uncalled, 'subscription')} of {sum(steps.values())} with"
-        why = "their workspaces may not call it"
-        if not self._policy.is_configured:
-            why = "there is none"
-        return f"{what} the operators' webhook as a step will not have it called: {why}"
+    `steps` are the numbers of subscriptions with such a step, by workspace.
+    """
+    uncalled = sum(count for team_id, count in steps.items() if not policy.allows(team_id))
+    if not uncalled:
+        return None
+    what = f"{pluralize(uncalled, 'subscription')} of {sum(steps.values())} with"
+    why = "their workspaces may not call it" if policy.is_configured else "there is none"
+    return f"{what} the operators' webhook as a step will not have it called: {why}"

@@ -41,13 +41,14 @@ class EventStates:
         )
 
     async def _load(self, superevent_id: str) -> tuple[Superevent, int | None] | None:
-        superevent = await self._notices.superevent(superevent_id)
-        if superevent is None:
+        found = await self._notices.superevent_with_notice_ids(superevent_id)
+        if found is None:
             return None
+        superevent, notice_ids = found
         notice = None if superevent.is_retracted else superevent.latest_with_event
         if notice is None or notice.best_localization is None:
             return superevent, None
-        return superevent, await self._notices.notice_id(notice.key)
+        return superevent, notice_ids[notice.key]
 
 
 def render_or_fallback(superevent: Superevent, *renders: Callable[[], Message]) -> Message:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.delivery.batch_loader import BatchLoader
 from bot.delivery.event_states import EventStates, render_or_fallback
 from bot.delivery.rendered_message import RenderedMessage
+from bot.routing.mutes import can_be_muted
 from bot.store.channels.mutes import MuteRepository
 from bot.store.outbox.models import Delivery, DeliveryKind
 from formatters.posts import mute
@@ -24,7 +25,7 @@ class MuteRenderer:
         # A fan-out renders hundreds of replies at once.
         self._load_mute = BatchLoader(mutes.for_threads)
 
-    async def is_held_back(self, delivery: Delivery) -> bool:
+    async def holds_back(self, delivery: Delivery) -> bool:
         """Return whether a delivery isn't to be sent, because its event was muted in the channel.
 
         Asked when its turn comes, whatever brought it into the outbox: it may have waited there, or have been
@@ -35,7 +36,7 @@ class MuteRenderer:
         if await self._load_mute(delivery.thread_id) is None:
             return False
         found = await self._event_states.latest(delivery)
-        return found is None or not any(notice.is_retraction for notice in found[0].notices)
+        return found is None or can_be_muted(found[0])
 
     async def render(self, delivery: Delivery) -> RenderedMessage | None:
         """Return the reply about a mute or its end; None if what it is about isn't stored any more.

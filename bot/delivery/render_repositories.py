@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.delivery.card_repositories import CardRepositories
 from bot.delivery.channel_grades import ChannelCriteriaSets
-from bot.store.channels.card_details import CardDetailRepository
 from bot.store.channels.drills import DrillRepository
 from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.mutes import MuteRepository
-from bot.store.channels.observations import ObservationRepository
-from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.quiet_criteria import QuietCriteriaRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
-from bot.store.channels.sites import SiteRepository
 from bot.store.channels.stream_choices import StreamChoices
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.events.circulars import CircularRepository
@@ -24,7 +21,6 @@ from bot.store.events.notices import NoticeRepository
 from bot.store.events.quarantine import QuarantineRepository
 from bot.store.events.related_messages import RelatedMessageRepository
 from bot.store.operations.incidents import IncidentRepository
-from bot.store.outbox.images import ImageRepository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +29,11 @@ class RenderRepositories:
 
     notices: NoticeRepository
     subscriptions: SubscriptionRepository
-    card_details: CardDetailRepository
-    observers: ObserverRepository
+    cards: CardRepositories
     mutes: MuteRepository
     event_people: EventPeopleRepository
-    observations: ObservationRepository
     escalations: EscalationRepository
     drills: DrillRepository
-    images: ImageRepository
     mentions: MentionRepository
     quiet_criteria: QuietCriteriaRepository
     refused_mentions: RefusedMentionRepository
@@ -48,7 +41,6 @@ class RenderRepositories:
     related_messages: RelatedMessageRepository
     counterparts: CounterpartRepository
     stream_choices: StreamChoices
-    sites: SiteRepository
     criteria_sets: ChannelCriteriaSets
     incidents: IncidentRepository
     quarantine: QuarantineRepository

@@ -66,7 +66,7 @@ class Renderer:
 
     async def __call__(self, delivery: Delivery) -> RenderedMessage | None:
         """Return the message; None if there is nothing to post any more. Raises StoreUnavailable."""
-        if await self._mutes.is_held_back(delivery):
+        if await self._mutes.holds_back(delivery):
             return None
         return await RENDERERS[delivery.kind](self, delivery)
 

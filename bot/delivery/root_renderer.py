@@ -60,11 +60,11 @@ class RootRenderer:
         self._public_url = public_url
         # A fan-out renders hundreds of roots at once; one query for each would cost more than the posts, and
         # one for each kind of detail as much as the posts.
-        self._load_details = BatchLoader(repositories.card_details.for_threads)
-        self._load_observers = BatchLoader(repositories.observers.for_threads)
-        self._load_image = BatchLoader(repositories.images.for_threads)
+        self._load_details = BatchLoader(repositories.cards.details.for_threads)
+        self._load_observers = BatchLoader(repositories.cards.observers.for_threads)
+        self._load_image = BatchLoader(repositories.cards.images.for_threads)
         self._load_mentions = BatchLoader(repositories.mentions.for_roots)
-        self._load_sites = BatchLoader(repositories.sites.for_channels)
+        self._load_sites = BatchLoader(repositories.cards.sites.for_channels)
         self._cards: SingleFlight[tuple[str, int, ChannelView], Message] = SingleFlight(CACHE_SIZE)
         self._observability: SingleFlight[tuple[NoticeKey, ChannelSites], Observability | None] = (
             SingleFlight(CACHE_SIZE)

@@ -61,7 +61,7 @@ class ThreadPeople:
     def __init__(self, repositories: RenderRepositories, shares: InstrumentShares) -> None:
         # A fan-out renders hundreds of roots at once; one query for each would cost more than the posts.
         self._load_people = BatchLoader(repositories.event_people.for_threads)
-        self._load_observations = BatchLoader(repositories.observations.for_threads)
+        self._load_observations = BatchLoader(repositories.cards.observations.for_threads)
         self._shares = shares
 
     async def of_thread(

@@ -17,7 +17,7 @@ import aiohttp
 
 from bot.app.instruments import read_instruments
 from bot.app.secret_files import mode_readable_by_others
-from bot.commands.webhook_steps import WebhookSteps
+from bot.commands.webhook_steps import find_uncalled_steps
 from bot.criteria.operator_criteria import parse_operator_criteria
 from bot.doctor.catalogue import check_catalogue
 from bot.filters import find_contradiction
@@ -224,7 +224,8 @@ def _check_ntfy_topic(form: WebhookFormat, url: str) -> list[Finding]:
 
 async def check_webhook_steps(reports: EscalationReports, settings: Settings) -> list[Finding]:
     """Check that subscriptions with the webhook as a step have it called. Raises StoreUnavailable."""
-    problem = await WebhookSteps(reports, escalation_webhook_policy(settings)).problem()
+    steps = await reports.count_webhook_steps()
+    problem = find_uncalled_steps(steps, escalation_webhook_policy(settings))
     if problem is None:
         return []
     todo = "Set GWEVENT_WEBHOOK_URL, and GWEVENT_ESCALATION_WEBHOOK to their workspaces."

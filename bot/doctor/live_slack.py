@@ -16,15 +16,11 @@ from typing import Any
 
 import aiohttp
 import numpy as np
-from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.alerts.decode import decode
 from bot.doctor.live_report import LiveReport, without_secrets
 from bot.doctor.sample_post import sample_notice
 from bot.doctor.slack_remedies import REPORT_IT, remedy
-from bot.runtime.http_proxy import proxy_for
 from bot.samples import to_avro
 from bot.settings import Settings
 from bot.slack.client import Identity, SlackClient
@@ -37,6 +33,7 @@ from bot.slack.errors import (
 from bot.slack.message_metadata import DeliveryMetadata
 from bot.slack.message_parts import DroppedPart
 from bot.slack.scopes import REQUIRED_SCOPES
+from bot.slack.web_api import Answer, WebApi
 from formatters.answers import event_details, event_history
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
@@ -64,22 +61,18 @@ class _UnexpectedAnswer(Exception):
         self.advice = advice
 
 
-class _RecordingWebClient(AsyncWebClient):
-    """A Web API client that keeps the answers."""
+class _RecordingWebApi(WebApi):
+    """A Web API whose answers are kept."""
 
     report: LiveReport
 
-    async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
+    async def call(self, method: str, arguments: Mapping[str, Any]) -> Answer:
         """Call once, and record the answer or the refusal."""
-        self.report.record(api_method, "no readable answer")
+        self.report.record(method, "no readable answer")
         entry = self.report.answers[-1]
-        try:
-            response: AsyncSlackResponse = await super().api_call(api_method, **arguments)
-        except SlackApiError as refused:
-            entry["answer"] = without_secrets(getattr(refused.response, "data", None))
-            raise
-        entry["answer"] = without_secrets(response.data)
-        return response
+        answer = await super().call(method, arguments)
+        entry["answer"] = without_secrets(answer.data)
+        return answer
 
 
 async def try_slack(settings: Settings, channel: str, report: LiveReport) -> None:
@@ -90,11 +83,8 @@ async def try_slack(settings: Settings, channel: str, report: LiveReport) -> Non
     token = settings.slack_bot_token.get_secret_value()
     async with aiohttp.ClientSession() as session:
         client = SlackClient(token, settings.slack_api_url, session)
-        web = _RecordingWebClient(
-            token=token, base_url=settings.slack_api_url, session=session, retry_handlers=[]
-        )
-        web.proxy, web.report = proxy_for(settings.slack_api_url), report
-        client.web = web
+        client.api = api = _RecordingWebApi(client.web, session)
+        api.report = report
         run = _LiveRun(client, channel, report)
         try:
             if await run.try_step("token", run.identify):

@@ -9,6 +9,7 @@ from bot.filters.evaluator import (
     category_allowed,
     evaluate_criteria,
     evaluate_filter,
+    evaluate_group_and_filter,
     matches,
     mention_targets,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "category_allowed",
     "evaluate_criteria",
     "evaluate_filter",
+    "evaluate_group_and_filter",
     "extract_attributes",
     "find_contradiction",
     "matches",

@@ -312,6 +312,13 @@ def evaluate_criteria(
     """
     if not (attributes.significant or criteria.lowsig) or not category_allowed(criteria, category):
         return NO
+    return evaluate_group_and_filter(criteria, attributes, probabilities)
+
+
+def evaluate_group_and_filter(
+    criteria: Criteria, attributes: EventAttributes, probabilities: MapProbabilities = NO_PROBABILITIES
+) -> TruthRange:
+    """Return whether a superevent has the group and fits the filter of the criteria, whatever its kind."""
     group = attributes.fields.get("group")
     # An event without a readable group may be of the wanted one, and nobody may miss it for that.
     if criteria.group != "all" and group is not None and criteria.group.casefold() != group:

@@ -28,6 +28,8 @@ OBSERVATORIES_KEY = "observatories"
 MASS_BINS_KEY = "mass_bins"
 """Key of the JSON by which a version that keeps the bins of the chirp mass shows that it wrote it."""
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventAttributes:
@@ -78,7 +80,7 @@ class EventAttributes:
     def to_json(self) -> str:
         """Return JSON that `from_json` reads."""
         bins = self.mass_bins
-        return json.dumps(
+        return _encode(
             {
                 "type": self.alert_type,
                 "created": self.time_created.isoformat(),
@@ -95,8 +97,7 @@ class EventAttributes:
                 "map": self.has_map,
                 OBSERVATORIES_KEY: self.observatories,
                 MASS_BINS_KEY: bins and [bins.bin_edges, bins.probabilities],
-            },
-            separators=(",", ":"),
+            }
         )
 
     @staticmethod

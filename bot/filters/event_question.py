@@ -6,10 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 
 from bot.filters.criteria_parser import split_off_group
-from bot.filters.evaluator import NO, NO_PROBABILITIES, MapProbabilities, TruthRange, evaluate_criteria
+from bot.filters.evaluator import (
+    NO,
+    NO_PROBABILITIES,
+    MapProbabilities,
+    TruthRange,
+    evaluate_group_and_filter,
+)
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.map_conditions import SiteNameResolver
 from bot.filters.parser import parse_tokens
@@ -35,7 +40,7 @@ _PHRASES = re.compile(r"\b(?:so far|up to now|of all time|till now|until now)\b"
 _COUNT = re.compile(r"\d{1,6}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventQuestion:
     """Which stored events are asked for."""
 
@@ -50,13 +55,9 @@ class EventQuestion:
         self, attributes: EventAttributes, probabilities: MapProbabilities = NO_PROBABILITIES
     ) -> TruthRange:
         """Return whether the event is asked for; the period is for the store to select."""
-        return self.evaluate_criteria(attributes, probabilities) if self.scope.accepts(attributes) else NO
-
-    def evaluate_criteria(
-        self, attributes: EventAttributes, probabilities: MapProbabilities = NO_PROBABILITIES
-    ) -> TruthRange:
-        """Return whether an event has the group and fits the filter that are asked for, whatever its kind."""
-        return evaluate_criteria(self._any_kind, attributes, attributes.category, probabilities)
+        if not self.scope.accepts(attributes):
+            return NO
+        return evaluate_group_and_filter(self.criteria, attributes, probabilities)
 
     @property
     def text(self) -> str:
@@ -84,12 +85,6 @@ class EventQuestion:
             if isinstance(one, Compare | MassProbability)
         )
         return [name for name in asked if candidates and not any(name in c.quantities for c in candidates)]
-
-    @cached_property
-    def _any_kind(self) -> Criteria:
-        return Criteria(
-            group=self.criteria.group, filter=self.criteria.filter, mock=True, test=True, lowsig=True
-        )
 
 
 def parse_event_question(words: str, now: datetime, sites: SiteNameResolver | None = None) -> EventQuestion:

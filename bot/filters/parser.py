@@ -18,6 +18,8 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 
 from bot.filters.grade_conditions import parse_grade
 from bot.filters.limits import MAX_CONDITIONS, MAX_DEPTH, MAX_LENGTH
@@ -57,7 +59,6 @@ from formatters.models.filter import (
     Filter,
     Op,
     all_of,
-    any_of,
     conditions,
 )
 from formatters.models.quantity import QUANTITIES
@@ -171,7 +172,7 @@ class _Parser:
         found = [self._parse_and(depth)]
         while self._reader.accept("or"):
             found.append(self._parse_and(depth))
-        return any_of(*found)
+        return reduce(or_, found)
 
     def _parse_and(self, depth: int) -> Filter:
         """Parse conditions joined by "and" or by nothing."""
@@ -301,10 +302,10 @@ class _Parser:
             raise FilterSyntaxError(
                 f"{at.quoted} is no rate: 1/yr, 1/100yr, 1/month, 1/week, 1/day, 1/h or Hz."
             )
-        found = FarCompare(op, float(match["count"]), float(match["per"] or 1) * (years or 1), unit or "Hz")
-        if found.per <= 0 or found.count < 0 or not math.isfinite(found.count / found.per):
+        count, per = float(match["count"]), float(match["per"] or 1) * (years or 1)
+        if per <= 0 or count < 0 or not math.isfinite(count / per):
             raise FilterSyntaxError(f"{at.quoted} is no rate: both its numbers are above 0.")
-        return found
+        return FarCompare(op, count, per, unit or "Hz")
 
 
 def _misplaced_message(token: Token) -> str:

@@ -21,7 +21,7 @@ import httpx
 
 from bot import __version__
 from bot.alerts.payload import MAX_PAYLOAD_BYTES, is_nested_deeper_than
-from bot.runtime.http_answers import ForeignAddress, NoAddress, parse_retry_after, resolve_redirect
+from bot.runtime.http_answers import RefusedRedirect, parse_retry_after, resolve_redirect
 
 USER_AGENT = f"gwevent/{__version__}"
 """GraceDB rejects requests without one."""
@@ -155,6 +155,8 @@ class GraceDb:
             raise GraceDbBusy("GraceDB can't be reached.") from None
         except httpx.TransportError as error:
             raise GraceDbBusy(f"GraceDB broke off its answer ({type(error).__name__}).") from None
+        except RefusedRedirect as error:
+            raise UnreadableAnswer(f"GraceDB {error}") from None
         except (httpx.DecodingError, httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise UnreadableAnswer("GraceDB's answer can't be read.") from None
 
@@ -164,7 +166,8 @@ class GraceDb:
             async with self._http_client().stream("GET", url, params=params) as response:
                 if response.has_redirect_location:
                     # The redirect's URL holds the query.
-                    url, params = self._resolve_redirect(url, response.headers["Location"]), None
+                    location = response.headers["Location"]
+                    url, params = resolve_redirect(self._base_url, url, location), None
                     continue
                 self._raise_for_status(response, what)
                 body = bytearray()
@@ -174,17 +177,6 @@ class GraceDb:
                         raise UnreadableAnswer(f"GraceDB's answer has more than {max_bytes // 2**20} MB.")
                 return bytes(body)
         raise UnreadableAnswer("GraceDB sends us from one address to the next, without an end.")
-
-    def _resolve_redirect(self, url: str, location: str) -> str:
-        """Return the URL of a redirect. Raises UnreadableAnswer if it leaves GraceDB's own server."""
-        try:
-            return resolve_redirect(self._base_url, url, location)
-        except NoAddress:
-            raise UnreadableAnswer("GraceDB sends us to an address that is none.") from None
-        except ForeignAddress:
-            raise UnreadableAnswer(
-                "GraceDB sends us to an address that isn't its own, and nothing is asked there."
-            ) from None
 
     def _http_client(self) -> httpx.AsyncClient:
         if self._client is None:

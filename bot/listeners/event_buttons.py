@@ -9,18 +9,17 @@ import structlog
 
 from bot.commands.context import CommandContext
 from bot.commands.errors import store_unavailable
+from bot.commands.mute import Mutes, mute_answer
 from bot.runtime.wakeups import Wakeups
 from bot.store.channels.acknowledgements import (
     AcknowledgementRepository,
     AcknowledgeOutcome,
     HandBackOutcome,
 )
-from bot.store.channels.mutes import MuteRepository
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from formatters.answers import event_people
 from formatters.blockkit.message import Message
-from formatters.models.superevent import Superevent
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +34,7 @@ class EventButtons:
     def __init__(
         self,
         acknowledgements: AcknowledgementRepository,
-        mutes: MuteRepository,
+        mutes: Mutes,
         notices: NoticeRepository,
         clock: Callable[[], datetime],
         wakeups: Wakeups,
@@ -106,23 +105,11 @@ class EventButtons:
         return await self._set_mute(asker, superevent_id, wanted=False)
 
     async def _set_mute(self, asker: CommandContext, superevent_id: str, *, wanted: bool) -> Message:
-        change = self._mutes.mute if wanted else self._mutes.unmute
-        superevent: Superevent | None
         try:
-            done = await change(*asker.channel, superevent_id, asker.user_id, self._clock())
-            self._wakeups.intents_planned()
+            done = await self._mutes.change(asker, superevent_id, wanted=wanted)
             superevent = await self._notices.superevent(superevent_id)
         except StoreUnavailable:
             return store_unavailable()
         if done is None or superevent is None:
             return event_people.no_thread(superevent, superevent_id)
-        log.info(
-            "event_mute_changed",
-            superevent_id=superevent_id,
-            channel=asker.channel_id,
-            muted=done.is_muted,
-            changed=done.has_changed,
-        )
-        if done.is_muted and done.mute is not None:
-            return event_people.muted(superevent, done.mute, has_changed=done.has_changed)
-        return event_people.unmuted(superevent, has_changed=done.has_changed)
+        return mute_answer(superevent, done)

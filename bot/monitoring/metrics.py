@@ -37,6 +37,7 @@ from bot.sources.base import SourceStatus
 from bot.store.operations.monitoring_counts import StoreCounts
 from bot.store.outbox.models import (
     DELIVERY_KINDS,
+    NOTHING_TO_SAY,
     UNSENT_STATES,
     DeadLettered,
     Delivered,
@@ -68,6 +69,15 @@ FAILURE_LABELS: Mapping[type[SlackFailure], str] = {
 """The label `outcome` of `gwevent_slack_calls`, by failure. Dashboards rely on these
 words: classes may be renamed, labels may not."""
 OUTCOME_LABELS: Mapping[type[Outcome], str] = {Delivered: "sent", Retry: "later", DeadLettered: "dead"}
+
+
+def outcome_label(outcome: Outcome) -> str:
+    """Return the label of an outcome; what had nothing to say any more isn't given up."""
+    if isinstance(outcome, DeadLettered) and outcome.reason == NOTHING_TO_SAY:
+        return "unneeded"
+    return OUTCOME_LABELS.get(type(outcome), "other")
+
+
 """The label `outcome` of `gwevent_deliveries`."""
 
 
@@ -79,7 +89,7 @@ class CallOutcome(StrEnum):
     """It was not accepted, and is made again."""
     DEAD = "dead"
     """It was not accepted for a day, and is given up."""
-    DROPPED = "dropped"
+    UNNEEDED = "unneeded"
     """Nothing is to be said any more, as after an event was taken."""
 
 
@@ -272,7 +282,7 @@ class Metrics:
     def count_outcomes(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """Count the recorded outcomes of deliveries, and observe the latency of posts."""
         for delivery, outcome in outcomes:
-            self._outcomes.labels(delivery.kind.value, OUTCOME_LABELS.get(type(outcome), "other")).inc()
+            self._outcomes.labels(delivery.kind.value, outcome_label(outcome)).inc()
             if isinstance(outcome, Delivered) and DELIVERY_KINDS[delivery.kind].measured:
                 self._received_to_posted.observe((now - delivery.created_at).total_seconds())
             if isinstance(outcome, Delivered) and outcome.is_unchanged:

@@ -207,7 +207,7 @@ class WebhookNotifier:
         webhook_event = await self._events.build(call)
         if webhook_event is None:
             await self._outbox.dead_letter(call, "nothing to say any more")
-            self._on_outcome(CallOutcome.DROPPED)
+            self._on_outcome(CallOutcome.UNNEEDED)
             return
         try:
             await self._webhook.send(session, webhook_event)

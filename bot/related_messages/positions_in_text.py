@@ -277,7 +277,7 @@ def _keyed_at(text: str, start: int) -> _Found | None:
     if match is None or (text[start] in "Aa" and not _is_surely_equatorial(match)):
         return None
     # A second number with a bar before it is another source's.
-    if "|" in match["rest"] and re.search(r"\d", match["rest"].replace("2000", "")):
+    if any(character.isdigit() for character in match["rest"].partition("|")[2].replace("2000", "")):
         return None
     return _found(match)
 

@@ -11,16 +11,12 @@ MAX_RETRY_AFTER_S = 3_600.0
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class NoAddress(ValueError):
-    """A redirect to something that is no address."""
-
-
-class ForeignAddress(ValueError):
-    """A redirect that leaves the server."""
+class RefusedRedirect(ValueError):
+    """A redirect that isn't followed. The text goes on after the server's name, as a sentence."""
 
 
 def resolve_redirect(base_url: str, url: str, location: str) -> str:
-    """Return the URL of a redirect on `base_url`'s own server. Raises NoAddress, ForeignAddress.
+    """Return the URL of a redirect on `base_url`'s own server. Raises RefusedRedirect for any other.
 
     An answer is not trusted: a redirect elsewhere could reach servers in the operator's own network, and take
     a token there.
@@ -31,11 +27,11 @@ def resolve_redirect(base_url: str, url: str, location: str) -> str:
             (one.scheme, one.hostname, one.port or _DEFAULT_PORTS.get(one.scheme)) for one in (base, further)
         )
     except ValueError:
-        raise NoAddress(location) from None
+        raise RefusedRedirect("sends us to an address that is none.") from None
     # If the operator set http, a redirect to https on the same host is fine.
     https = ("https", base.hostname, 443)
     if target not in (own, https) or further.username is not None or further.password is not None:
-        raise ForeignAddress(location)
+        raise RefusedRedirect("sends us to an address that isn't its own, and nothing is asked there.")
     return further.geturl()
 
 

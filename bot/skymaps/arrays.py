@@ -20,10 +20,13 @@ DEG2_PER_SR = (180 / pi) ** 2
 SKY_AREA_DEG2 = 4 * pi * DEG2_PER_SR
 """The area of the whole sky in square degrees."""
 
+_TILE_AREAS_DEG2 = np.asarray(SKY_AREA_DEG2 / 12 / 4.0 ** np.arange(MAX_ORDER + 1), np.float64)
+"""The area of a tile of each order, deg²."""
+
 
 def tile_areas_deg2(order: Integers) -> Floats:
     """Return the area in deg² of HEALPix tiles of these orders: the sky has 12 · 4^order of them."""
-    return np.asarray(SKY_AREA_DEG2 / 12 / 4.0**order, np.float64)
+    return _TILE_AREAS_DEG2[order]
 
 
 def first_pixel(order: Integers, ipix: Integers) -> Integers:

@@ -63,14 +63,14 @@ def _probability_near(skymap: SkyMap, squared_distances: Callable[[Floats], Floa
     finest = int(np.argmax(limit / PIXELS_PER_RADIUS > PIXEL_RADII)) or MAX_ORDER
     probability = skymap.probability
     within, near = _by_coarse_pixels(skymap, squared_distances, limit)
-    order = skymap.order[near]
-    squared = squared_distances(np.stack(healpix.centre_vectors(order, skymap.ipix[near])))
-    within[near] = squared <= within_chord[order]
-    on_edge = (squared <= cut_chord[order]) & ~within[near]
-    cut, squared, order = near[on_edge], squared[on_edge], order[on_edge]
+    near_order = skymap.order[near]
+    squared = squared_distances(np.stack(healpix.centre_vectors(near_order, skymap.ipix[near])))
+    within[near] = squared <= within_chord[near_order]
+    on_edge = (squared <= cut_chord[near_order]) & ~within[near]
+    cut, cut_order = near[on_edge], near_order[on_edge]
     # A tile on the edge that is as small as the finest pixels, or holds next to nothing, isn't subdivided.
-    small = (order >= finest) | (probability[cut] < NEGLIGIBLE_PROBABILITY)
-    centred = cut[small][squared[small] <= _squared_chord(limit)]
+    small = (cut_order >= finest) | (probability[cut] < NEGLIGIBLE_PROBABILITY)
+    centred = cut[small][squared[on_edge][small] <= _squared_chord(limit)]
     inside = float(probability[within].sum()) + float(probability[centred].sum())
     tiles = cut[~small]
     order, ipix, held = int(skymap.order[tiles].min(initial=finest)), np.empty(0, np.int64), np.empty(0)

@@ -150,12 +150,12 @@ def rasterizer(skymap: SkyMap) -> Callable[[PixelGrid], Grid]:
     full_scale = FULL_SCALE * _density_at(skymap, 0.5)
 
     def on(where: PixelGrid) -> Grid:
-        tiles = tile_index_grid(skymap, where)
         return Grid(
-            density=density[tiles],
-            credible_level=level[tiles],
+            tiles=tile_index_grid(skymap, where),
+            tile_density=density,
+            tile_level=level,
             full_scale=full_scale,
-            tile_pixels=with_gap(widths / np.sqrt(where.pixel_area))[tiles],
+            tile_width=with_gap(widths / np.sqrt(where.pixel_area)),
         )
 
     return on

@@ -18,6 +18,9 @@ MAX_REGIONS = 100
 PEAK_PIXEL_ORDER = 6
 """The order of pixels of 0.84 deg², about a wide telescope's field; finer ones would follow noise."""
 
+_BASE_TILE = 4**MAX_ORDER
+"""Pixels of MAX_ORDER in a tile of order 0, which is a quarter of nothing."""
+
 MAX_ADJACENCY_TILES = 2**17
 """The most tiles whose adjacency is computed exactly; a published map's region has fewer than 80,000."""
 
@@ -69,7 +72,7 @@ def _in_peak_pixel(order: Integers, ipix: Integers, probability: Floats, label: 
     """
     pixels = 12 * 4**PEAK_PIXEL_ORDER
     pixel = first_pixel(order, ipix) >> 2 * (MAX_ORDER - PEAK_PIXEL_ORDER)
-    spots, spot = np.unique(label * pixels + pixel, return_inverse=True)
+    spots, spot = _group(label * pixels + pixel)
     spot_order = np.empty(spots.size, np.int64)
     spot_order[spot] = np.minimum(order, PEAK_PIXEL_ORDER)
     density = np.bincount(spot, probability) * 4.0**spot_order
@@ -78,6 +81,19 @@ def _in_peak_pixel(order: Integers, ipix: Integers, probability: Floats, label: 
     first = ranking[np.searchsorted(region, np.arange(region[-1] + 1))]
     chosen: Flags = first[label] == spot
     return chosen
+
+
+def _group(keys: Integers) -> tuple[Integers, Integers]:
+    """Return the different keys in ascending order, and the (n,) place among them of each.
+
+    It is `np.unique` with its inverse, faster for keys that come in runs, as along the curve.
+    """
+    ranking = np.argsort(keys, kind="stable")
+    ranked = keys[ranking]
+    first = np.append(True, ranked[1:] != ranked[:-1])
+    place = np.empty_like(keys)
+    place[ranking] = np.cumsum(first) - 1
+    return ranked[first], place
 
 
 def _mean_directions(
@@ -90,19 +106,26 @@ def _mean_directions(
 
 def merge_tiles(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
     """Replace four tiles by the coarser tile that they fill, as often as possible: only edges stay fine."""
+    # A tile as one number: twice its middle, in pixels of MAX_ORDER. The lowest bit set is the tile's size.
+    middle = (2 * ipix + 1) << 2 * (MAX_ORDER - order)
     while True:
-        # In the order of the curve nothing is between four quarters, so those of all orders are found at
-        # once.
-        head = np.flatnonzero((ipix[3:] - ipix[:-3] == 3) & (order[3:] == order[:-3]) & (ipix[:-3] & 3 == 0))
-        level = order[head]
-        head = head[(level > 0) & (order[head + 1] == level) & (order[head + 2] == level)]
+        size = middle & -middle
+        # Four quarters of one tile, the first of which has the last two bits of its index clear, have middles
+        # twice their size apart. In the order of the curve nothing is between them.
+        quarter = size[:-3]
+        apart = 6 * quarter
+        head = np.flatnonzero((middle[3:] - middle[:-3] == apart) & (middle[:-3] & apart == 0))
+        level = size[head]
+        head = head[(level < _BASE_TILE) & (size[head + 1] == level) & (size[head + 2] == level)]
         if not head.size:
-            return order, ipix
-        order, ipix = order.copy(), ipix.copy()
-        order[head], ipix[head] = order[head] - 1, ipix[head] >> 2
-        kept = np.ones(order.size, np.bool_)
-        kept[(head[:, np.newaxis] + np.arange(1, 4)).ravel()] = False
-        order, ipix = order[kept], ipix[kept]
+            # Sizes are powers of four, of which a float's exponent is exact.
+            exponent = np.frexp(size.astype(np.float64))[1].astype(np.int64) - 1
+            return MAX_ORDER - exponent // 2, middle >> exponent + 1
+        middle[head] += 3 * size[head]
+        kept = np.ones(middle.size, np.bool_)
+        for following in (1, 2, 3):
+            kept[head + following] = False
+        middle = middle[kept]
 
 
 def _to_common_order(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:

@@ -354,9 +354,10 @@ def _densest_tiles(skymap: SkyMap, level: float) -> _DensestTiles:
     else:
         tiles = skymap.by_position[(skymap.density >= threshold)[skymap.by_position]]
         tiles = tiles[_argsort_descending(skymap.density[tiles])]
-    return _DensestTiles(
-        tiles, np.cumsum(skymap.probability[tiles]), np.cumsum(_TILE_AREAS[skymap.order[tiles]])
-    )
+    probability = np.cumsum(skymap.probability[tiles])
+    needed = int(np.searchsorted(probability, level)) + 1
+    tiles = tiles[:needed]
+    return _DensestTiles(tiles, probability[:needed], np.cumsum(_TILE_AREAS[skymap.order[tiles]]))
 
 
 def _sort_by_position(skymap: SkyMap, tiles: Integers) -> Integers:

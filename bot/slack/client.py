@@ -1,4 +1,4 @@
-"""The Web API calls that gwevent makes. This is the only module that catches slack_sdk's errors."""
+"""The Web API calls that gwevent makes, and the failures that they end in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.runtime.http_proxy import proxy_for
 from bot.runtime.running_timeout import running_timeout
@@ -27,8 +26,9 @@ from bot.slack.errors import (
 from bot.slack.lease_check import install_lease_check
 from bot.slack.message_metadata import DeliveryMetadata
 from bot.slack.message_parts import DroppedPart, MessagePart
-from bot.slack.responses import failure_from_response, required_text, required_ts
-from bot.slack.web_client import FORM_ENCODED_METHODS, create_web_client, form_values
+from bot.slack.responses import failure_from_answer, required_text, required_ts
+from bot.slack.web_api import WebApi
+from bot.slack.web_client import create_web_client
 from formatters.blockkit.message import Message
 
 CALL_TIMEOUT_S = 15
@@ -88,12 +88,12 @@ class SlackClient:
         timeout_s: float = CALL_TIMEOUT_S,
         on_call: OnCall = lambda _method, _failure: None,
     ) -> None:
-        # No retry handler: slack_sdk's default one silently repeats a post after a cut connection.
-        # What is retried, and when, is decided in bot.delivery.
         self._session = session
         install_lease_check(session)
         self.web = create_web_client(token, api_url, session)
-        # slack_sdk applies its own timeout only to sessions that it opens itself.
+        """slack_sdk's client with this token, for Bolt."""
+        # It makes each call once: what is retried, and when, is decided in bot.delivery.
+        self.api = WebApi(self.web, session)
         self._timeout_s = timeout_s
         self._on_call = on_call
 
@@ -411,24 +411,19 @@ class SlackClient:
     async def _send(
         self, method: str, body: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        json = {key: value for key, value in body.items() if value is not None}
-        form = form_values(json) if method in FORM_ENCODED_METHODS else None
+        if self._session.closed:
+            raise Unavailable("the bot is stopping")
         try:
             async with running_timeout(self._timeout_s):
-                response = await self.web.api_call(method, data=form, json=json if form is None else None)
-        except SlackApiError as error:
-            raise failure_from_response(error) from error
+                answer = await self.api.call(method, body)
         except aiohttp.ClientConnectorError as error:
             raise Unavailable(f"can't connect: {error.os_error.strerror or error}") from error
-        except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise OutcomeUnknown(f"no answer: {type(error).__name__}") from error
-        except (AttributeError, LookupError, UnicodeError, RecursionError) as error:
-            # slack_sdk reads "ok" from an answer before it checks that it is an object, or even text.
-            raise OutcomeUnknown("an answer that is no JSON object") from error
-        data = response.data
-        if not isinstance(data, dict):
-            raise OutcomeUnknown("an answer that is no JSON object")
-        return data, {key.lower(): value for key, value in response.headers.items()}
+        data = answer.data
+        if answer.status != 200 or not isinstance(data, dict) or not data.get("ok"):
+            raise failure_from_answer(answer)
+        return data, answer.headers
 
 
 def _any_older(messages: Iterable[object], oldest: float) -> bool:

@@ -6,22 +6,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from slack_sdk.errors import SlackApiError
-
 from bot.slack.errors import FileNotReady, OutcomeUnknown, SlackFailure, Unlisted, failure_from_code
+from bot.slack.web_api import Answer
 from bot.store.outbox.models import MAX_DELAY
 
 _TS_PATTERN = re.compile(r"[0-9]{1,20}\.[0-9]{1,11}")
 
 
-def failure_from_response(error: SlackApiError) -> SlackFailure:
+def failure_from_answer(answer: Answer) -> SlackFailure:
     """Return the failure that an answer without `ok` means."""
-    response = error.response
-    # If the body was no JSON, slack_sdk passes aiohttp's own response.
-    status = int(getattr(response, "status_code", None) or getattr(response, "status", None) or 0)
-    headers = getattr(response, "headers", None) or {}
-    data = getattr(response, "data", None)
-    data = data if isinstance(data, dict) else {}
+    status = answer.status
+    retry_after = _parse_retry_after(answer.headers.get("Retry-After"))
+    data = answer.data if isinstance(answer.data, dict) else {}
     reason = data.get("error")
     given = data.get("errors")
     errors = given if isinstance(given, list) else []
@@ -31,10 +27,11 @@ def failure_from_response(error: SlackApiError) -> SlackFailure:
             if "slack file" in why or "downloading image failed" in why:
                 return FileNotReady(why.partition(" [")[0])
     if status == 429:
-        return failure_from_code("ratelimited", _parse_retry_after(headers.get("Retry-After")))
+        return failure_from_code("ratelimited", retry_after)
     if not isinstance(reason, str) or not reason:
-        return OutcomeUnknown(f"HTTP {status}")
-    found = failure_from_code(reason, _parse_retry_after(headers.get("Retry-After")))
+        is_strange = status == 200 and not isinstance(answer.data, dict)
+        return OutcomeUnknown("an answer that is no JSON object" if is_strange else f"HTTP {status}")
+    found = failure_from_code(reason, retry_after)
     if isinstance(found, Unlisted) and status >= 500:
         # Slack refuses with 200 or 4xx. After a 5xx the call may have been done.
         return OutcomeUnknown(reason)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -14,20 +13,6 @@ from slack_sdk.webhook.webhook_response import WebhookResponse
 
 from bot.runtime.http_proxy import proxy_for
 
-FORM_ENCODED_METHODS = frozenset(
-    {
-        "chat.getPermalink",
-        "conversations.history",
-        "conversations.members",
-        "conversations.info",
-        "conversations.replies",
-        "files.getUploadURLExternal",
-        "users.conversations",
-        "users.info",
-    }
-)
-"""Methods whose arguments Slack doesn't accept as JSON."""
-
 
 def create_web_client(token: str | None, api_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:
     """Return a Web API client that makes each call once."""
@@ -35,16 +20,6 @@ def create_web_client(token: str | None, api_url: str, session: aiohttp.ClientSe
     # Set afterwards: given None as an argument, slack_sdk uses HTTPS_PROXY for every address.
     client.proxy = proxy_for(api_url)
     return client
-
-
-def form_values(arguments: Mapping[str, Any]) -> dict[str, str]:
-    """Return arguments as a form's texts; true and false are 1 and 0, as Slack's own library sends them.
-
-    They go into the body, which every implementation of Slack's API reads; some read nothing else.
-    """
-    return {
-        name: str(int(value)) if isinstance(value, bool) else str(value) for name, value in arguments.items()
-    }
 
 
 class ProxiedRespond(AsyncRespond):

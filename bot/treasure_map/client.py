@@ -19,7 +19,7 @@ import httpx
 
 from bot import __version__
 from bot.alerts.payload import is_nested_deeper_than
-from bot.runtime.http_answers import ForeignAddress, NoAddress, parse_retry_after, resolve_redirect
+from bot.runtime.http_answers import RefusedRedirect, parse_retry_after, resolve_redirect
 
 USER_AGENT = f"gwevent/{__version__}"
 MAX_JSON_BYTES = 5_000_000
@@ -110,6 +110,8 @@ class TreasureMap:
             raise TreasureMapBusy(
                 f"The Treasure Map broke off its answer ({type(error).__name__})."
             ) from None
+        except RefusedRedirect as error:
+            raise UnreadableAnswer(f"The Treasure Map {error}") from None
         except (httpx.DecodingError, httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise UnreadableAnswer("The Treasure Map's answer can't be read.") from None
         # In a thread: megabytes of it would keep alerts waiting.
@@ -121,7 +123,8 @@ class TreasureMap:
             async with self._http_client().stream("GET", url, params=params) as response:
                 if response.has_redirect_location:
                     # The redirect's URL holds the query.
-                    url, params = self._resolve_redirect(url, response.headers["Location"]), None
+                    location = response.headers["Location"]
+                    url, params = resolve_redirect(self._base_url, url, location), None
                     continue
                 self._raise_for_status(response)
                 body = bytearray()
@@ -131,16 +134,6 @@ class TreasureMap:
                         raise AnswerTooLarge
                 return bytes(body)
         raise UnreadableAnswer("The Treasure Map sends us from one address to the next, without an end.")
-
-    def _resolve_redirect(self, url: str, location: str) -> str:
-        try:
-            return resolve_redirect(self._base_url, url, location)
-        except NoAddress:
-            raise UnreadableAnswer("The Treasure Map sends us to an address that is none.") from None
-        except ForeignAddress:
-            raise UnreadableAnswer(
-                "The Treasure Map sends us to an address that isn't its own, and nothing is asked there."
-            ) from None
 
     def _http_client(self) -> httpx.AsyncClient:
         if self._client is None:

@@ -8,7 +8,7 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, plain_text, truncate_escaped
 from formatters.models.channel_change import PAGE_SIZE, ChannelChange, CriteriaSetState, SubscriptionState
-from formatters.models.event_action import EventAction
+from formatters.models.event_action import EventAction, action_words
 from formatters.text import quantities
 from formatters.text.change_text import author_names, grade_differences, site_differences
 
@@ -41,7 +41,7 @@ def _line(one: ChannelChange | EventAction) -> str:
 def action_line(action: EventAction) -> str:
     """Format what somebody did about an event, or a drill, as one line of mrkdwn."""
     when = escape(quantities.utc(action.at))
-    what = str(action.kind)
+    what = action_words(action.kind)
     if action.superevent_id is not None:
         what = f"{plain_text(action.superevent_id)} {what}"
     if action.detail:

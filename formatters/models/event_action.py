@@ -25,6 +25,14 @@ OBSERVATION_KINDS = (EventActionKind.PLANNED, EventActionKind.OBSERVED, EventAct
 """Actions that change nothing of what the channel receives."""
 
 
+def action_words(kind: str) -> str:
+    """Return a kind of action as people read it; a kind that only another version knows as it is stored."""
+    return _IN_WORDS.get(kind, str(kind))
+
+
+_IN_WORDS: dict[str, str] = {EventActionKind.ACKNOWLEDGED: "taken by “I have it”"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventAction:
     """One thing that a person did about an event in a channel."""

@@ -7,7 +7,7 @@ them on notices. Parsing the canonical text gives an equal filter.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -39,7 +39,7 @@ class Filter:
         return all_of(self, other)
 
     def __or__(self, other: Filter) -> Filter:
-        return any_of(self, other)
+        return _compose(Or, (self, other))
 
     def __invert__(self) -> Filter:
         return Not(self)
@@ -175,11 +175,13 @@ class FarCompare(Filter):
     per: float = 1.0
     unit: str = "Hz"
     """"Hz", or a key of SECONDS_PER_UNIT."""
+    hertz: float = field(init=False, repr=False, compare=False)
+    """The limit in Hz."""
 
-    @property
-    def hertz(self) -> float:
-        """The limit in Hz."""
-        return self.count if self.unit == "Hz" else self.count / (self.per * SECONDS_PER_UNIT[self.unit])
+    def __post_init__(self) -> None:
+        # Computed once: a notice is compared with the limits of thousands of channels.
+        seconds = 1.0 if self.unit == "Hz" else self.per * SECONDS_PER_UNIT[self.unit]
+        object.__setattr__(self, "hertz", self.count / seconds)
 
     @property
     def canonical(self) -> str:
@@ -389,19 +391,6 @@ Condition = (
     | GradeCondition
 )
 MapCondition = Near | VisibleFrom | Within
-_CONDITIONS = (
-    FieldIn,
-    Compare,
-    FarCompare,
-    Detector,
-    External,
-    Significant,
-    Near,
-    VisibleFrom,
-    Within,
-    MassProbability,
-    GradeCondition,
-)
 
 
 def conditions(filter_: Filter) -> Iterator[Condition]:
@@ -411,7 +400,7 @@ def conditions(filter_: Filter) -> Iterator[Condition]:
             yield from conditions(part)
     elif isinstance(filter_, Not):
         yield from conditions(filter_.part)
-    elif isinstance(filter_, _CONDITIONS):
+    elif isinstance(filter_, Condition):
         yield filter_
 
 
@@ -444,11 +433,6 @@ def format_degrees(value: float) -> str:
 def all_of(*filters: Filter) -> Filter:
     """Return the conjunction of filters, of which there is at least one; `&` makes it of two."""
     return _compose(And, filters)
-
-
-def any_of(*filters: Filter) -> Filter:
-    """Return the disjunction of filters, of which there is at least one; `|` makes it of two."""
-    return _compose(Or, filters)
 
 
 def _compose(kind: type[And] | type[Or], filters: tuple[Filter, ...]) -> Filter:

@@ -150,6 +150,11 @@ class Criteria:
         return what if self.notify is None else f"{what} {self.notify.silent_mrkdwn}"
 
     @property
+    def has_webhook_step(self) -> bool:
+        """True if the operators' webhook is called as a step of the mention's escalation."""
+        return self.notify is not None and any(step.webhook for step in self.notify.escalation)
+
+    @property
     def grade_conditions(self) -> tuple[GradeCondition, ...]:
         """The conditions on grades, in the filter and for a mention."""
         mention = None if self.notify is None else self.notify.condition

@@ -31,31 +31,30 @@ _BLENDED = 0.7
 """Smoothing for fine tiles over that for coarse ones, below which both are blended."""
 
 
-def outlines(
-    level: NDArray[np.float32], at: float, tile_pixels: NDArray[np.float32] | None = None
-) -> list[Floats]:
+def grid_outlines(grid: Grid, at: float) -> list[Floats]:
     """Return the closed outlines of a credible region on a grid, as (column, row) pairs of shape (points, 2).
 
     They run between pixels inside the region and pixels outside, and along the grid's edge where the region
-    continues beyond it. `level` is 0 to 1; NaN pixels count as outside. Corners of tiles are rounded without
-    a change of the area inside; `tile_pixels` is the width in pixels of each pixel's tile.
+    continues beyond it. `at` is 0 to 1; pixels without data count as outside. Corners of tiles are rounded
+    without a change of the area inside, as far as the grid says how wide its tiles are.
     """
     with np.errstate(invalid="ignore"):
-        inside = level <= at
+        inside = (grid.tile_level <= at)[grid.tiles]
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     if not rows.size:
         return []
-    fine, coarse = (0.0, 0.0) if tile_pixels is None else _edge_widths(inside, tile_pixels)
+    fine, coarse = _edge_widths(inside, grid)
     sigma = _sigma(coarse)
     margin = ceil(2 * sigma) + 1
     top, left = max(int(rows[0]) - margin, 0), max(int(columns[0]) - margin, 0)
     part = np.s_[top : int(rows[-1]) + margin + 1, left : int(columns[-1]) + margin + 1]
-    mask, valid = inside[part], np.isfinite(level[part])
+    mask, valid = inside[part], np.isfinite(grid.tile_level)[grid.tiles[part]]
     count = int(np.count_nonzero(mask))
     spread = mask if valid.all() else _extended(mask, valid)
-    if tile_pixels is not None and _sigma(fine) < _BLENDED * sigma:
+    if grid.tile_width is not None and _sigma(fine) < _BLENDED * sigma:
         # The blur that coarse tiles need would swallow what fine ones show.
-        share = np.clip((np.nan_to_num(tile_pixels[part]) - fine) / (coarse - fine), 0, 1).astype(np.float32)
+        of_tiles = np.clip((np.nan_to_num(grid.tile_width) - fine) / (coarse - fine), 0, 1).astype(np.float32)
+        share = of_tiles[grid.tiles[part]]
         bins, field = 1, share * _blur(spread, sigma) + (1 - share) * _blur(spread, _sigma(fine))
     else:
         bins = max(1, min(int(sigma / _BINNED_SIGMA), int(sqrt(count / _MIN_BINS))))
@@ -125,14 +124,11 @@ def _any_in_blocks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(padded.reshape(rows, _BLOCK, columns, _BLOCK).any(axis=(1, 3)), np.bool_)
 
 
-def grid_outlines(grid: Grid, level: float) -> list[Floats]:
-    """Return the outlines of a grid's credible region, smoothed as its tiles need it."""
-    return outlines(grid.credible_level, level, grid.tile_pixels)
-
-
-def _edge_widths(inside: NDArray[np.bool_], tile_pixels: NDArray[np.float32]) -> tuple[float, float]:
+def _edge_widths(inside: NDArray[np.bool_], grid: Grid) -> tuple[float, float]:
     """Return the widths in pixels of the finer and the coarser tiles along a mask's edge, 0 without any."""
-    widths = tile_pixels[:, 1:][inside[:, 1:] != inside[:, :-1]]
+    if grid.tile_width is None:
+        return 0.0, 0.0
+    widths = grid.tile_width[grid.tiles[:, 1:][inside[:, 1:] != inside[:, :-1]]]
     widths = widths[np.isfinite(widths)]
     if not widths.size:
         return 0.0, 0.0

@@ -21,16 +21,32 @@ Position = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """A sky map sampled on the pixels of a projection; NaN outside the sky or where the map has no data."""
+    """A sky map sampled on the pixels of a projection.
 
-    density: NDArray[np.float32]
+    What is the same all over a tile is kept by tile, so that half a million pixels are one array of indices.
+    The last entry of those arrays is NaN; it is for pixels outside the sky or where the map has no data.
+    """
+
+    tiles: NDArray[np.int32]
+    """Index of the tile that each pixel lies in, shape (rows, columns)."""
+    tile_density: NDArray[np.float32]
     """Probability density, sr⁻¹."""
-    credible_level: NDArray[np.float32]
+    tile_level: NDArray[np.float32]
     """Credible level, 0 to 1."""
     full_scale: float = inf
     """Density (sr⁻¹) from which on the colour doesn't change, because few tiles are denser."""
-    tile_pixels: NDArray[np.float32] | None = None
-    """Width in pixels of the tile that each pixel lies in; NaN as above. None if it isn't known."""
+    tile_width: NDArray[np.float32] | None = None
+    """Width in pixels. None if it isn't known."""
+
+    @property
+    def density(self) -> NDArray[np.float32]:
+        """Return the density (sr⁻¹) of each pixel."""
+        return self.tile_density[self.tiles]
+
+    @property
+    def credible_level(self) -> NDArray[np.float32]:
+        """Return the credible level (0 to 1) of each pixel."""
+        return self.tile_level[self.tiles]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -67,12 +67,14 @@ def colourize(grid: Grid, *, uniform: bool = False) -> ColourIndices:
 
     A `uniform` map has the colour of a region's wings: it has no bright place.
     """
+    seen = np.zeros(grid.tile_density.size, np.bool_)
+    seen[grid.tiles] = True
     # A single hot tile, as combined maps have them, would leave all others dark.
-    top = float(np.nanmax(grid.density, initial=0.0))
+    top = float(np.nanmax(grid.tile_density[seen], initial=0.0))
     top = _UNIFORM_SCALE * top if uniform else min(top, grid.full_scale)
     # The square root keeps a region's wings visible beside a peak a hundred times denser.
-    share = np.sqrt(np.minimum(grid.density * (1 / top if top > 0 else 0.0), 1)) * (_COLOUR_STEPS - 1)
-    indices: ColourIndices = np.nan_to_num(share, copy=False, nan=_COLOUR_STEPS).astype(np.uint8)
+    share = np.sqrt(np.minimum(grid.tile_density * (1 / top if top > 0 else 0.0), 1)) * (_COLOUR_STEPS - 1)
+    indices: ColourIndices = np.nan_to_num(share, copy=False, nan=_COLOUR_STEPS).astype(np.uint8)[grid.tiles]
     return indices
 
 

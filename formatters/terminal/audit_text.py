@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from formatters.blockkit.mrkdwn import plain_text, replace_nbsp
 from formatters.models.audit import AuditEntry
+from formatters.models.event_action import action_words
 from formatters.models.forgotten import FORGOTTEN, FORGOTTEN_WORDS
 from formatters.text.quantities import iso
 
@@ -38,7 +39,7 @@ def to_json(entry: AuditEntry) -> dict[str, str | None]:
 
 
 def _row(entry: AuditEntry) -> tuple[str, ...]:
-    what = plain_text(entry.what, _DETAIL_MAX)
+    what = plain_text(action_words(entry.what), _DETAIL_MAX)
     if entry.detail:
         what = f"{what}: {plain_text(entry.detail, _DETAIL_MAX)}"
     who = FORGOTTEN_WORDS if entry.user_id == FORGOTTEN else plain_text(entry.user_id)

@@ -29,6 +29,7 @@ import bot.delivery.retry_policy
 import bot.slack.gateway
 import bot.sources.topic_source
 import bot.store.channels.change_log
+import bot.store.channels.mutes
 import bot.store.outbox.follow_up_writer
 import bot.store.outbox.mention_writer
 from bot.app.factory import Factory
@@ -111,6 +112,7 @@ def apply_tuning(tuning: BotTuning) -> None:
     patch(bot.store.outbox.follow_up_writer, "COALESCE_FOR", timedelta(seconds=0.3))
     patch(bot.store.outbox.follow_up_writer, "REPOST_INTERVAL", timedelta(seconds=tuning.max_wait))
     patch(bot.store.channels.change_log, "MIN_POST_INTERVAL", timedelta(seconds=tuning.max_wait))
+    patch(bot.store.channels.mutes, "MIN_POST_INTERVAL", timedelta(seconds=tuning.max_wait))
     whole_again = (timedelta(seconds=0.2), timedelta(seconds=tuning.max_wait))
     shorten = functools.partial(_shorten_steps, begin_escalations, tuning.step_s)
     patch(bot.store.outbox.mention_writer, "begin_escalations", shorten)

@@ -17,7 +17,7 @@ LABELS = {EARLYWARNING: "EARLY WARNING", RETRACTION: "RETRACTED"}
 _ID = re.compile(r"\bM?S\d{6}[a-z]+\b")
 _SIDE_MESSAGE = re.compile(
     r"Stand down: |Now significant|New coincidence: |A candidate again: |Light may be expected now"
-    r"|Slack refuses the mention|retracted by circular|nobody had it"
+    r"|Slack refuses the mention|retracted by circular|nobody had it|[Mm]uted here: "
 )
 _FOLLOW_UP = re.compile(r"· Follow-up$", re.MULTILINE)
 _CIRCULAR = re.compile(r"\bGCN (\d+)\b")

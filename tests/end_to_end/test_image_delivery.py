@@ -380,6 +380,7 @@ async def test_root_in_flight_gets_image(app_harness: AppHarness) -> None:
     await wake_until(app_harness, lambda: app_harness.roots(slow) and shown_alert_type(app_harness, slow))
 
 
+@pytest.mark.slow
 async def test_observers_come_and_go_and_stay_through_edits(app_harness: AppHarness) -> None:
     (channel,) = await app_harness.create_subscribed_channels()
     team, me, you = (

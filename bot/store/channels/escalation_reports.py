@@ -54,14 +54,7 @@ class EscalationReports:
         query = query.where(table.c.words.like(f"%escalate%{WEBHOOK}%"))
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
-        rules = [(s.team_id, s.criteria.notify) for s in parse_rows(rows)]
-        return dict(
-            Counter(
-                team_id
-                for team_id, rule in rules
-                if rule is not None and any(step.webhook for step in rule.escalation)
-            )
-        )
+        return dict(Counter(s.team_id for s in parse_rows(rows) if s.criteria.has_webhook_step))
 
     async def is_said_by_another(self, call_id: int) -> bool:
         """Return True if another escalation of the same thread says what this call says, or contradicts it.

@@ -27,6 +27,7 @@ from formatters.models.event_people import Mute
 
 _a = schema.event_actions
 _d = schema.deliveries
+_o = schema.observations
 _t = schema.threads
 _u = schema.muted_threads
 
@@ -154,17 +155,25 @@ class MuteRepository:
             if is_muted:
                 # Whatever tries a new picture first must be able to show it.
                 await reassign_canary(connection, {thread}, now)
-            elif await _may_have_follow_up(connection, thread, channel):
+            elif await _may_have_follow_up(connection, thread, channel, superevent_id):
                 await request_follow_ups(connection, {thread: channel}, now)
             mute = Mute(user_id=user_id, since=now) if is_muted else before
             return MuteOutcome(is_muted=is_muted, has_changed=True, mute=mute)
 
 
-async def _may_have_follow_up(connection: AsyncConnection, thread: int, channel: ChannelRef) -> bool:
-    """Return whether a thread's Follow-up reply was ever asked for, or its channel chose what makes one."""
+async def _may_have_follow_up(
+    connection: AsyncConnection, thread: int, channel: ChannelRef, superevent_id: str
+) -> bool:
+    """Return whether a thread's Follow-up reply was ever asked for, or its channel has what makes one."""
     replies = schema.follow_ups
     asked = select(replies.c.thread_id).where(replies.c.thread_id == thread)
     if (await connection.execute(asked)).first() is not None:
+        return True
+    here = in_channel(_o, channel) & (_o.c.superevent_id == superevent_id) & _o.c.shape.is_not(None)
+    if (
+        await connection.execute(select(_o.c.id).where(here, _o.c.fields != "[]").limit(1))
+    ).first() is not None:
+        # Reported while the event was muted.
         return True
     subscriptions = await load_active_subscriptions(connection, channel)
     return any(subscription.criteria.streams for subscription in subscriptions)

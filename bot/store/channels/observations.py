@@ -270,7 +270,7 @@ async def _record(
 ) -> bool:
     """Write the action, and have the thread's card and Follow-up reply brought up to date.
 
-    Return whether there is a thread.
+    Only what covers something of the map makes a reply where none stands. Return whether there is a thread.
     """
     action = EventAction(
         team_id=new.team_id,
@@ -286,5 +286,6 @@ async def _record(
     query = select(_t.c.id).where(in_channel(_t, channel), _t.c.superevent_id == new.superevent_id)
     threads = dict.fromkeys((await connection.execute(query)).scalars(), channel)
     await mark_threads_stale(connection, threads, now, not_before=now + COALESCE_FOR)
-    await request_follow_ups(connection, threads, now, can_wait=True)
+    covers = kind is not EventActionKind.CANCELLED and bool(new.fields) and new.footprint is not None
+    await request_follow_ups(connection, threads, now, create=covers, can_wait=True)
     return bool(threads)

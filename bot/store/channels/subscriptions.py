@@ -95,6 +95,11 @@ class SubscriptionRepository:
             await self._assign_numbers(nameless)
         return sorted(found, key=lambda s: (s.channel_id, s.id))
 
+    async def confirmed(self) -> list[Subscription]:
+        """Return the active and paused subscriptions of all workspaces."""
+        async with self._database.read_transaction() as connection:
+            return await load_active_subscriptions(connection, include_paused=True)
+
     async def count(self) -> int:
         """Return the number of active subscriptions in all workspaces."""
         async with self._database.read_transaction() as connection:

@@ -20,7 +20,7 @@ the notice again and everything is repeated from the start; a notice is never st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -164,6 +164,18 @@ class NoticeRepository:
             rows = await load_notice_rows(connection, superevent_id)
         notices = [Notice.from_json(row.facts) for row in rows if row.facts is not None]
         return (Superevent.from_notices(notices), revision) if notices else None
+
+    async def superevent_with_notice_ids(
+        self, superevent_id: str
+    ) -> tuple[Superevent, Mapping[NoticeKey, int]] | None:
+        """Return a superevent with the store's ids of its notices, by key; None if no notice is known."""
+        async with self._database.read_transaction() as connection:
+            rows = await load_notice_rows(connection, superevent_id)
+        notices = [(row.id, Notice.from_json(row.facts)) for row in rows if row.facts is not None]
+        if not notices:
+            return None
+        ids = {notice.key: notice_id for notice_id, notice in notices}
+        return Superevent.from_notices([notice for _, notice in notices]), ids
 
     async def payload(self, key: NoticeKey) -> bytes | None:
         """Return the bytes of a notice as they were received; None if it is unknown or they were purged."""

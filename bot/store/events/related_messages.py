@@ -118,7 +118,7 @@ class RelatedMessageRepository:
                 state = await _load_state(connection, message, superevent_id, row_id, is_edit=is_edit)
                 if state is None:
                     continue
-                if is_edit and (not was_news or old.retracts_event):
+                if is_edit and (old is None or not was_news or old.retracts_event):
                     # What an old message says, or an edited one has said before, isn't announced.
                     state = replace(state, had_retracted=True)
                 intents = plan(state)

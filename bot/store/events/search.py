@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import EventAttributes, extract_attributes
 from bot.filters.event_attributes import MASS_BINS_KEY, OBSERVATORIES_KEY
+from bot.runtime.threads import in_thread_unless
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.events.rows import UNREADABLE, read_notices
@@ -63,7 +63,7 @@ class EventSearch:
             order = query.order_by(_s.c.event_time.desc(), _s.c.superevent_id.desc()).limit(limit)
             rows = (await connection.execute(order)).all()
 
-        return await asyncio.to_thread(_read_attributes, rows)
+        return await in_thread_unless(len(rows) <= PAGES[0], _read_attributes, rows)
 
     async def superevents(self, ids: Sequence[str]) -> list[Superevent]:
         """Return these superevents in this order; unknown ones are left out."""
@@ -161,4 +161,4 @@ async def _load_superevents(
                 unreadable.add(superevent_id)
         return found, unreadable
 
-    return await asyncio.to_thread(read)
+    return await in_thread_unless(len(ids) == 1, read)

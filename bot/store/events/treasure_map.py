@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.observing.footprints import FootprintProblem, polygon_footprint
+from bot.runtime.single_flight import SingleFlight
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.events.treasure_map_content import ReportedPointings, from_bytes, to_bytes
@@ -37,6 +38,9 @@ ASK_PAUSE = timedelta(minutes=2)
 """Who asks for an event whose last request is younger gets what that brought."""
 LONGEST_WAIT = timedelta(hours=2)
 """A next request further ahead was planned before the clock was set back, and is due."""
+
+READINGS_KEPT = 2
+"""Events whose pointings are kept as they were read: those of 100,000 take some 15 MB."""
 
 Polygons = Sequence[Sequence[tuple[float, float]]]
 
@@ -81,11 +85,29 @@ class TreasureMapRepository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._readings: SingleFlight[tuple[Any, ...], TreasureMapReading] = SingleFlight(READINGS_KEPT)
         self.is_read = False
         """True if the settings have the Treasure Map read, by this process or another."""
 
     async def pointings(self, superevent_id: str) -> TreasureMapReading:
-        """Return what was last read of a superevent, with the instruments' names and fields of view."""
+        """Return what was last read of a superevent, with the instruments' names and fields of view.
+
+        A fan-out asks for each of its channels: the pointings, of which there may be 100,000, are read anew
+        only if the row or an instrument was written since, which is asked each time.
+        """
+        listed = select(func.count(), func.max(_i.c.listed_at), func.max(_i.c.footprint_read_at))
+        listed = listed.add_columns(func.sum(func.length(_i.c.polygons)))
+        row = select(_e.c.read_at, _e.c.problem, func.length(_e.c.content)).where(
+            _e.c.superevent_id == superevent_id
+        )
+        async with self._database.read_transaction() as connection:
+            found = (await connection.execute(row)).first()
+            if found is None:
+                return NOT_READ
+            version = (superevent_id, *found, *(await connection.execute(listed)).one())
+        return await self._readings.get(version, lambda: self._read(superevent_id))
+
+    async def _read(self, superevent_id: str) -> TreasureMapReading:
         async with self._database.read_transaction() as connection:
             query = select(_e).where(_e.c.superevent_id == superevent_id)
             row = (await connection.execute(query)).first()

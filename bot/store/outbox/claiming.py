@@ -159,7 +159,8 @@ class ClaimQuery:
 
     def __init__(self, own: OwnershipFilter) -> None:
         self._fair_share = FairShare()
-        self._is_owned = own
+        self._first_page_query = _first_page_query(own)
+        self._teams_queries = {edits: query(own) for edits, query in _TEAMS_QUERIES.items()}
         self._reported_kinds: set[str] = set()
         """Unknown kinds that were logged already."""
 
@@ -201,7 +202,7 @@ class ClaimQuery:
         if self._fair_share.placed_by_order < MAX_PLACES_BY_ORDER:
             # The first rows of the queue are mostly the first of their channels, and a page is cheap to read.
             page = 2 * request.limit + EXTRA_CANDIDATES
-            rows = (await connection.execute(_first_page_query(self._is_owned), {"page": page})).all()
+            rows = (await connection.execute(self._first_page_query, {"page": page})).all()
             mine = [_candidate_from_row(row) for row in rows if row.own]
             chosen = select_within_limits(mine, request)
             full = sum(not one.is_urgent for one in chosen) >= request.non_urgent_limit
@@ -215,7 +216,7 @@ class ClaimQuery:
         """Return the first post and the first edit of each channel whose workspace accepts one."""
         found: list[Candidate] = []
         for edits in (False, True):
-            teams = (await connection.execute(_TEAMS_QUERIES[edits](self._is_owned))).all()
+            teams = (await connection.execute(self._teams_queries[edits])).all()
             able = [row.team_id for row in teams if (row.team_id, "*") not in request.busy_channels]
             if edits:
                 able = [team for team in able if request.edit_quota(team, True) > 0]

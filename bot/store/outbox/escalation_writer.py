@@ -110,16 +110,18 @@ async def mark_mentioned(connection: AsyncConnection, mention_ids: Collection[in
 
     The webhook goes on to count from when the notice was stored: while Slack is down it still pages.
     """
-    await count_steps_from(connection, _e.c.mention_id.in_(mention_ids), at)
+    if mention_ids:
+        await count_steps_from(connection, _e.c.mention_id.in_(mention_ids), at)
 
 
 async def count_steps_from(connection: AsyncConnection, which: ColumnElement[bool], at: datetime) -> None:
     """Count the steps that mention people from `at`, once, in the escalations among `which`."""
     unmentioned = which & _e.c.mentioned_at.is_(None)
-    ids = (
-        await connection.execute(update(_e).where(unmentioned).values(mentioned_at=at).returning(_e.c.id))
-    ).scalars()
-    waiting = _s.c.escalation_id.in_(list(ids)) & (_s.c.state == WAITING) & _s.c.webhook.is_(False)
+    counted = update(_e).where(unmentioned).values(mentioned_at=at).returning(_e.c.id)
+    ids = list((await connection.execute(counted)).scalars())
+    if not ids:
+        return
+    waiting = _s.c.escalation_id.in_(ids) & (_s.c.state == WAITING) & _s.c.webhook.is_(False)
     lengths = (await connection.execute(select(_s.c.after_s).where(waiting).distinct())).scalars().all()
     for after_s in lengths:
         same = update(_s).where(waiting, _s.c.after_s == after_s)
@@ -251,7 +253,7 @@ async def load_open_targets(connection: AsyncConnection, superevent_id: str) -> 
     """Return whom steps that may still come name, by thread with an open escalation."""
     query = (
         select(_e.c.id, _e.c.thread_id, _e.c.end_reason, _s.c.state, _s.c.after_s, _s.c.targets, _s.c.webhook)
-        .join(_s, _s.c.escalation_id == _e.c.id)
+        .join(_s, _s.c.escalation_id == _e.c.id, isouter=True)
         .join(_t, _t.c.id == _e.c.thread_id)
         .where(_t.c.superevent_id == superevent_id, _e.c.closed_at.is_(None))
         .order_by(_e.c.id)

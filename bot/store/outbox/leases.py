@@ -68,7 +68,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, DateTime, Select, delete, func, select, true, update
+from sqlalchemy import ColumnElement, DateTime, Select, bindparam, delete, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -297,8 +297,12 @@ class WorkerLeases:
         return worker_id.is_(None) | worker_id.not_in(self._live_workers())
 
     def owned_workspaces(self) -> Select[tuple[str]]:
-        """Return a query for the names of the leases that this worker holds according to the database."""
-        return select(_l.c.name).where(_l.c.worker_id == self.worker_id)
+        """Return a query for the names of the leases that this worker holds according to the database.
+
+        It asks for the id that the worker has when it is executed, so it may be built once.
+        """
+        now = bindparam(None, callable_=lambda: self.worker_id, unique=True, type_=_l.c.worker_id.type)
+        return select(_l.c.name).where(_l.c.worker_id == now)
 
     def serves_or_nobody_does(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
         """Return the condition that this worker serves a workspace, or that no worker does.

@@ -58,6 +58,7 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import ColumnElement, bindparam, false, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.routing.intents import ChannelRef
 from bot.store import schema
@@ -114,6 +115,7 @@ class Outbox:
         self.database_id: str | None = None
         """The database's random id; None before `requeue_stalled`."""
         self._claim_query = ClaimQuery(self._is_leased)
+        self._claim_statement = _claim_statement(may_be_rivals=not database.is_sqlite)
 
     async def requeue_stalled(self) -> int:
         """Put back what a worker that no longer runs had claimed, as maybe sent; return how many deliveries.
@@ -161,25 +163,8 @@ class Outbox:
             mine: set[int] = set()
             worker_id = self.leases.worker_id
             if chosen:
-                # Of two workers that read the same rows one gets them, and the other waits for none of them.
-                still = select(_d.c.id).where(_d.c.id.in_([row.id for row in chosen]))
-                if not self._database.is_sqlite:
-                    # Nor would SQLite find them by their ids, if asked for the state as well.
-                    still = still.where(_d.c.state == DeliveryState.PENDING.value).with_for_update(
-                        skip_locked=True
-                    )
-                claimed = await connection.execute(
-                    update(_d)
-                    .where(_d.c.id.in_(still))
-                    .values(
-                        state=DeliveryState.SENDING.value,
-                        attempts=_d.c.attempts + 1,
-                        attempted_at=now,
-                        claimed_by=worker_id,
-                    )
-                    .returning(_d.c.id)
-                )
-                mine.update(claimed.scalars())
+                values = {"ids": [row.id for row in chosen], "now": now, "worker_id": worker_id}
+                mine.update((await connection.execute(self._claim_statement, values)).scalars())
         return [_delivery_from_row(row, worker_id) for row in chosen if row.id in mine]
 
     def _is_leased(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -265,6 +250,27 @@ class Outbox:
         """
         async with self._database.exclusive_transaction() as connection:
             return await self._settlement.requeue_channel(connection, (team_id, channel_id), since, now)
+
+
+def _claim_statement(*, may_be_rivals: bool) -> ReturningUpdate[int]:
+    """Return the statement that claims the rows with these `ids`, and returns the ids of those it got."""
+    still = select(_d.c.id).where(_d.c.id.in_(bindparam("ids", expanding=True)))
+    if may_be_rivals:
+        # Of two workers that read the same rows one gets them, and the other waits for none of them.
+        # SQLite would not find them by their ids if it were asked for the state as well.
+        pending = _d.c.state == DeliveryState.PENDING.value
+        still = still.where(pending).with_for_update(skip_locked=True)
+    return (
+        update(_d)
+        .where(_d.c.id.in_(still))
+        .values(
+            state=DeliveryState.SENDING.value,
+            attempts=_d.c.attempts + 1,
+            attempted_at=bindparam("now"),
+            claimed_by=bindparam("worker_id"),
+        )
+        .returning(_d.c.id)
+    )
 
 
 async def _requeue_claimed(connection: AsyncConnection, condition: ColumnElement[bool]) -> int:

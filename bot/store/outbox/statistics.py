@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from statistics import median_low as median
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.outbox.models import (
     EDIT_KINDS,
+    NOTHING_TO_SAY,
     OPEN_STATES,
     UNSENT_STATES,
     DeliveryKind,
@@ -19,6 +20,12 @@ from bot.store.outbox.models import (
 )
 
 _d = schema.deliveries
+
+
+def _is_unsent() -> ColumnElement[bool]:
+    """Return the condition on deliveries that weren't sent, but for those that had nothing to say."""
+    unsent = _d.c.state.in_([state.value for state in UNSENT_STATES])
+    return unsent & (_d.c.reason.is_(None) | (_d.c.reason != NOTHING_TO_SAY))
 
 
 class OutboxStatistics:
@@ -31,7 +38,7 @@ class OutboxStatistics:
         """How much waits, is dead, is quarantined; deliveries of one workspace, or of all (None)."""
         query = (
             select(_d.c.state, func.count(), func.min(_d.c.created_at))
-            .where(_d.c.state.in_([state.value for state in UNSENT_STATES]))
+            .where(_is_unsent())
             .group_by(_d.c.state)
         )
         if team_id is not None:
@@ -51,8 +58,7 @@ class OutboxStatistics:
 
     async def count_by_state(self) -> dict[str, int]:
         """How many deliveries that weren't sent stand where."""
-        unsent = _d.c.state.in_([state.value for state in UNSENT_STATES])
-        query = select(_d.c.state, func.count()).where(unsent).group_by(_d.c.state)
+        query = select(_d.c.state, func.count()).where(_is_unsent()).group_by(_d.c.state)
         async with self._database.read_transaction() as connection:
             return {row[0]: row[1] for row in (await connection.execute(query)).all()}
 

@@ -17,6 +17,8 @@ from bot.store.outbox.edit_writer import mark_threads_stale
 from bot.store.outbox.follow_up_writer import request_follow_ups
 from bot.store.outbox.models import DeliveryKind
 from formatters.models.event_people import Mute
+from formatters.models.observation import NewObservation, ObservedField
+from formatters.models.pointing import Footprint
 from tests.bot.routing.test_mentions import BURST
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import NOW, decoded_notice, record_notices, subscribe
@@ -230,6 +232,36 @@ async def test_whatever_changes_a_message_leaves_a_muted_thread_alone(harness: D
     assert "<@U5>" in str(harness.local_slack.messages(channel)[0]), "and is shown once the mute ends"
 
 
+async def test_what_was_reported_of_a_muted_event_is_shown_once_the_mute_ends(
+    harness: DeliveryHarness,
+) -> None:
+    channel = await muted_channel(harness)
+    edits = accepted(harness, EDIT, channel)
+    field = ObservedField(ra=197.45, dec=-23.38)
+    for name, footprint, fields in (
+        ("ZTF", Footprint(polygons=(), radius=1.0, area=3.14, words="ZTF"), (field,)),
+        ("X", None, ()),
+    ):
+        report = NewObservation(
+            team_id=harness.local_slack.team_id,
+            channel_id=channel,
+            superevent_id=EVENT,
+            instrument=name,
+            user_id="U5",
+            footprint=footprint,
+            fields=fields,
+        )
+        await harness.factory.observations.plan(report, "", harness.clock())
+    harness.advance(seconds=120)
+    await harness.run_rounds()
+    assert accepted(harness, EDIT, channel) == edits
+    assert await harness.rows(kind=DeliveryKind.FOLLOW_UP.value) == []
+    await unmute(harness, channel)
+    await harness.wait_until_delivered()
+    assert "Observing: ZTF" in str(harness.local_slack.messages(channel)[0]["blocks"])
+    assert len(await harness.rows(kind=DeliveryKind.FOLLOW_UP.value)) == 1, "what is covered is said there"
+
+
 async def test_what_was_given_up_and_comes_back_respects_the_mute(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     await harness.record_notices(FIRST)
@@ -247,6 +279,7 @@ async def test_what_was_given_up_and_comes_back_respects_the_mute(harness: Deliv
     assert NOW + timedelta(seconds=60) == harness.clock()
 
 
+@pytest.mark.slow
 async def test_a_muted_thread_is_told_of_mutes_twice_a_minute_at_most(harness: DeliveryHarness) -> None:
     channel = await muted_channel(harness)
     for _ in range(3):

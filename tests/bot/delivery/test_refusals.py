@@ -5,11 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from slack_sdk.errors import SlackApiError
 from sqlalchemy import insert, text
 
 from bot.delivery.degraded_messages import DegradedMessages
@@ -19,7 +17,8 @@ from bot.local_slack.web_api.odd_answers import Oddity, random_error_name
 from bot.local_slack.workspace import Draft
 from bot.slack.errors import OutcomeUnknown, RateLimited
 from bot.slack.message_metadata import METADATA_EVENT, DeliveryMetadata
-from bot.slack.responses import failure_from_response
+from bot.slack.responses import failure_from_answer
+from bot.slack.web_api import Answer
 from bot.store import schema
 from bot.store.outbox.models import MAX_DELAY, DeliveryKind
 from formatters.answers.subscription_messages import subscription_list
@@ -442,8 +441,7 @@ async def test_a_reply_that_stands_outside_its_thread_is_found_there(
 @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e20, 86_400.0, -1.0])
 def test_retry_after_is_capped(seconds: float) -> None:
     response = {"ok": False, "error": "ratelimited"}
-    answer = SimpleNamespace(status_code=429, headers={"Retry-After": str(seconds)}, data=response)
-    found = failure_from_response(SlackApiError("limited", answer))  # type: ignore[no-untyped-call]
+    found = failure_from_answer(Answer(429, {"Retry-After": str(seconds)}, response))
     assert isinstance(found, RateLimited) and 0 <= found.retry_after <= MAX_DELAY.total_seconds()
 
 

@@ -117,6 +117,7 @@ def test_credible_levels_are_those_of_the_exact_calculation(tmp_path: Path) -> N
         assert ranking.level_2d[at] == pytest.approx(one.credible_level, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_no_galaxy_of_the_volume_is_missed(tmp_path: Path) -> None:
     catalogue = made_catalogue(tmp_path, made_columns(5_000, max_redshift=0.02))
     skymap, levels = narrow_map(mean=45.0), levels_of(mean=45.0)

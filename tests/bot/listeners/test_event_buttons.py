@@ -142,6 +142,7 @@ async def test_two_who_press_at_once_both_learn_who_has_it(
     assert sum("has had it since" in one for one in said) == 2
 
 
+@pytest.mark.slow
 async def test_who_has_it_gives_it_back_and_nobody_else_can(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:

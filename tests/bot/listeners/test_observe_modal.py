@@ -64,6 +64,7 @@ async def test_the_dialog_offers_the_channels_telescope_and_stores_what_is_done(
     assert found.footprint == factory.instruments.parse("ZTF") and len(found.fields) == 2
 
 
+@pytest.mark.slow
 async def test_the_card_shows_it_half_a_minute_later(
     local_slack: LocalSlack, bot: Application, clock: Clock, card: tuple[str, str]
 ) -> None:
@@ -116,6 +117,7 @@ async def test_another_telescope_and_a_cancelled_plan(
     assert await states(factory, card[0]) == [("My 'Scope", ObservationStatus.CANCELLED, 2)]
 
 
+@pytest.mark.slow
 async def test_without_a_telescope_it_is_the_person_who_observes(
     local_slack: LocalSlack, factory: Factory, bot: Application, card: tuple[str, str]
 ) -> None:
@@ -127,6 +129,7 @@ async def test_without_a_telescope_it_is_the_person_who_observes(
     await local_slack.wait_for(lambda: "Observing:" not in words(local_slack.messages(card[0])), PATIENCE_S)
 
 
+@pytest.mark.slow
 async def test_a_slow_report_is_acknowledged_in_time_and_shown_when_it_is_stored(
     local_slack: LocalSlack,
     bot: Application,

@@ -281,7 +281,7 @@ async def test_outcomes_of_calls_are_counted(factory: Factory, clock: Clock, pag
         await until(lambda: len(heard) == 3)
         await take(line, notice_record("S261122b", alert_type=RETRACTION, minutes=9))
         clock.advance(minutes=1)
-        await until(lambda: CallOutcome.DROPPED in heard)
+        await until(lambda: CallOutcome.UNNEEDED in heard)
         await take(line, notice_record("S261122c"))
         await until(lambda: len(heard) >= 6)
         clock.advance(hours=25)

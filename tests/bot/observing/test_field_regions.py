@@ -294,6 +294,7 @@ def test_regions_are_sets_of_pixels(first: list[tuple[int, int]], second: list[t
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.001, 3))
 @settings(deadline=None, max_examples=20)
+@pytest.mark.slow
 def test_raster_never_calls_a_circle_inside_or_outside_that_isnt(seed: int, radius: float) -> None:
     random = np.random.default_rng(seed)
     raster = _raster()

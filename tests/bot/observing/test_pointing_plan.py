@@ -153,6 +153,7 @@ def test_the_probability_covered_is_that_of_the_full_map(place: tuple[float, flo
 
 
 @pytest.mark.parametrize("exposure", [1 / 60, 2])
+@pytest.mark.slow
 def test_the_sum_of_many_small_fields_is_what_points_at_random_say(exposure: float) -> None:
     # Not pixels: the fields' centres are those of pixels too, so that coarse ones are wrong for all alike.
     skymap = gaussian(300.0, 60.0, -30.0)
@@ -181,6 +182,7 @@ def test_the_sum_of_many_small_fields_is_what_points_at_random_say(exposure: flo
     assert plan.covered == pytest.approx(counted, rel=3e-3)
 
 
+@pytest.mark.slow
 def test_where_there_is_time_for_few_fields_more_that_are_asked_for_cost_none_of_them() -> None:
     # RA 186° rises above the limit just before dawn, and nothing else of the map is up.
     skymap = two_lobes((186.0, -25.0, 1.0), sigma=3.0)
@@ -215,6 +217,7 @@ def test_by_day_the_coming_night_is_planned_and_at_night_what_is_left_of_it() ->
     assert late.begin > day.end + timedelta(hours=10)
 
 
+@pytest.mark.slow
 def test_minutes_are_counted_from_the_beginning() -> None:
     skymap = gaussian(300.0, 60.0, -30.0)
     plan = plan_pointings(skymap, PARANAL, telescope(), LIMITS, NIGHT, duration=20 * MINUTE)
@@ -246,6 +249,7 @@ def test_the_rest_of_the_night_is_used_where_the_densest_part_is_up_for_minutes_
 
 
 @pytest.mark.parametrize("exposure", [1 / 60, 1 / 6])
+@pytest.mark.slow
 def test_short_exposures_begin_at_once_and_follow_each_other(exposure: float) -> None:
     skymap = gaussian(300.0, 60.0, -30.0)
     short = telescope(exposure=exposure, overhead=1 / 12)
@@ -325,6 +329,7 @@ def test_thousands_of_fixed_fields_lose_little_against_free_ones() -> None:
     assert 0.8 * free.covered < plan.covered <= 1.02 * free.covered
 
 
+@pytest.mark.slow
 def test_a_plan_is_the_same_each_time_and_in_whatever_order_a_map_lists_its_tiles() -> None:
     skymap = two_lobes((60.0, -30.0, 0.6), (20.0, -10.0, 0.4), sigma=4.0)
     turned = tiled(skymap.order[::-1], skymap.ipix[::-1], skymap.density[::-1])
@@ -356,6 +361,7 @@ def test_a_map_of_786_432_tiles_has_a_plan() -> None:
 
 
 @pytest.mark.parametrize("count", [0, -3, 10_000])
+@pytest.mark.slow
 def test_counts_out_of_range_are_harmless(count: int) -> None:
     plan = plan_pointings(gaussian(40.0, 60.0, -30.0), PARANAL, telescope(), LIMITS, NIGHT, count=count)
     assert len(plan.pointings) <= max(0, min(count, MAX_FIELDS))

@@ -60,6 +60,10 @@ _IN_PROSE = {
         "| Parameter | Value |\n|---|---|\n| RA (deg) | 197.45042 |\n| Dec (deg) | -23.38147 |\n| r | 17.3 |"
     ),
     "key, value and unit": "| RA | 197.45042 | deg (J2000) |\n| Dec | -23.38147 | deg (J2000) |",
+    "key, value, and the same in degrees": (
+        "| RA (J2000) | **13 09 48.10** (197.45042) — DR3 |\n"
+        "| Dec (J2000) | **−23 22 53.3** (−23.38147) — DR3 |"
+    ),
     "key and value with tabs": "Name\tAT2017gfo\nRA\t197.45042\nDec\t-23.38147",
     "key, value and error lines": "RA [deg] = 197.45042\nRA error [deg] = 0.1\nDec [deg] = -23.38147",
     "key, value and an error": "RA: 197.45042 deg\nError: 0.1 deg\nDec: -23.38147 deg\nError: 0.1 deg",

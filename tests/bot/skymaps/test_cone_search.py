@@ -17,6 +17,8 @@ from bot.skymaps.skymap import SkyMap, read_sky_map
 from formatters.text.quantities import separation
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+SEARCHES = ((probability_in_cone, 180.0), (probability_around_poles, 89.9))
+"""Each with its largest radius, degrees."""
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +102,18 @@ def test_tiles_that_are_not_subdivided_hold_nothing_that_would_be_said(
     monkeypatch.setattr(cone_search, "NEGLIGIBLE_PROBABILITY", 0.0)
     exact = [probability_in_cone(skymap, *position, 20.0) for position in positions]
     assert found == pytest.approx(exact, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_sorting_tiles_by_coarse_pixels_changes_no_bit(
+    skymap: SkyMap, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(seed)
+    ra, dec = random.uniform(0, 360), np.degrees(np.arcsin(random.uniform(-1, 1)))
+    radius = [10 ** random.uniform(-4, 2), random.uniform(170, 180)][seed % 5 == 0]
+    found = [search(skymap, ra, dec, min(radius, most)) for search, most in SEARCHES]
+    size = skymap.uniq.size
+    monkeypatch.setattr(
+        cone_search, "_by_coarse_pixels", lambda *_: (np.zeros(size, np.bool_), np.arange(size))
+    )
+    assert found == [search(skymap, ra, dec, min(radius, most)) for search, most in SEARCHES]

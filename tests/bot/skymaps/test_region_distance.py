@@ -58,6 +58,7 @@ def streak_map() -> SkyMap:
         (60, 25, 6, 0.01),
     ],
 )
+@pytest.mark.slow
 def test_around_a_round_region_it_is_the_larger_circle(
     cap: float, radius: float, order: int, tolerance: float
 ) -> None:

@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestServer
 
 from bot.slack.client import SlackClient
 from bot.slack.message_metadata import DeliveryMetadata
-from bot.slack.web_client import form_values
+from bot.slack.web_api import form_values
 
 
 async def test_arguments_that_slack_does_not_take_as_json_stand_in_the_body_as_a_form() -> None:

@@ -28,7 +28,7 @@ from formatters.models.superevent import Superevent
 from formatters.skymap_image import DrawnSky, Grid, alt_text, create_captions, style
 from formatters.skymap_image.allsky import canvas_position, direction_on_canvas
 from formatters.skymap_image.bodies import circle_around, lit_part, point_towards
-from formatters.skymap_image.contours import grid_outlines, outlines
+from formatters.skymap_image.contours import grid_outlines
 from formatters.skymap_image.projection import SKY_HEIGHT, SKY_WIDTH, project_sky
 from formatters.text.quantities import separation
 from tests.support.images import WHEN, sample
@@ -229,6 +229,20 @@ def grid_of(found: SkyMap) -> Grid:
     return raster.rasterize(found, raster.all_sky_pixel_grid())
 
 
+def outlines(level: np.ndarray, at: float, width: float | None = None) -> list[np.ndarray]:
+    """Return the outlines where each pixel is a tile, with corners as those of tiles of a width in pixels."""
+    values = level.astype(np.float32).ravel()
+    return grid_outlines(
+        Grid(
+            tiles=np.arange(level.size, dtype=np.int32).reshape(level.shape),
+            tile_density=values,
+            tile_level=values,
+            tile_width=None if width is None else np.full(level.size, width, np.float32),
+        ),
+        at,
+    )
+
+
 class TestOutlines:
     @pytest.mark.parametrize(("count", "outlined"), [(1, True), (54, True), (57, False), (150, False)])
     def test_regions_of_more_than_fifty_pieces_are_not_outlined(self, count: int, outlined: bool) -> None:
@@ -300,10 +314,10 @@ class TestOutlines:
         level = np.full((60, 80), 0.95, np.float32)
         level[20:40, 60:] = 0.3
         level[:, 75:] = np.nan
-        (line,) = outlines(level, 0.5, np.full(level.shape, 10, np.float32))
+        (line,) = outlines(level, 0.5, 10)
         assert line[:, 0].max() == pytest.approx(74.5, abs=0.6)
         level[:, 75:] = 0.3
-        assert outlines(level, 0.5, np.full(level.shape, 10, np.float32))[0][:, 0].max() >= 79
+        assert outlines(level, 0.5, 10)[0][:, 0].max() >= 79
 
 
 class TestScale:

@@ -466,6 +466,7 @@ def test_a_home_of_many_subscriptions_keeps_slacks_limit(channels: int) -> None:
     ("own", "subscriptions", "edited", "removed"),
     [(0, 120, 0, 0), (12, 3, 12, 12), (45, 3, 45, 0), (50, 0, 50, 0), (50, 120, 46, 0)],
 )
+@pytest.mark.slow
 def test_a_home_of_many_criteria_sets_keeps_slacks_limit(
     own: int, subscriptions: int, edited: int, removed: int
 ) -> None:

@@ -121,7 +121,7 @@ async def test_only_an_image_that_was_made_is_a_detail_of_all_its_workspace_s_th
     assert await found(factory, threads) == {}
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(update(schema.images).values(state="uploaded"))
-    assert await found(factory, threads) == dict.fromkeys(threads, {CardDetail.IMAGE})
+    assert await found(factory, threads) == {"C1": {CardDetail.IMAGE}, "C2": {CardDetail.IMAGE}}
 
 
 @pytest.mark.parametrize(

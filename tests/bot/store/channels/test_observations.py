@@ -13,6 +13,7 @@ from bot.store import schema
 from bot.store.channels import observations
 from bot.store.channels.observation_rows import fields_from_json, fields_to_json
 from bot.store.channels.observations import ObservationRepository, TooManyObservations
+from bot.store.outbox.models import NOTHING_TO_SAY
 from formatters.models.observation import NewObservation, ObservationStatus, ObservedField
 from formatters.models.pointing import Footprint
 from tests.support.factories import NOW, REAL, TEAM, decoded_notice, record_notices, subscribe
@@ -164,8 +165,9 @@ async def test_a_report_has_the_card_and_the_follow_up_reply_edited_once_and_not
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(update(t).values(root_ts="1.0"))
         await connection.execute(update(d).values(state="sent"))
-    await factory.observations.plan(new(fields=fields(1)), "", NOW)
-    await factory.observations.done(new(fields=fields(1)), "", NOW + timedelta(seconds=5))
+    seen_by = new(footprint=SQUARE, fields=fields(1))
+    await factory.observations.plan(seen_by, "", NOW)
+    await factory.observations.done(seen_by, "", NOW + timedelta(seconds=5))
     async with factory.database.read_transaction() as connection:
         query = select(d.c.channel_id, d.c.kind, d.c.not_before).where(d.c.state == "pending")
         rows = (await connection.execute(query.order_by(d.c.kind))).all()
@@ -179,6 +181,34 @@ async def test_a_report_has_the_card_and_the_follow_up_reply_edited_once_and_not
     assert {thread: [one.status for one in seen] for thread, seen in found.items()} == {
         by_channel["C1"]: [DONE]
     }
+
+
+async def test_a_report_of_which_nothing_can_be_said_makes_no_follow_up_reply(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
+    await record_notices(factory, decoded_notice())
+    d = schema.deliveries
+    async with factory.database.exclusive_transaction() as connection:
+        await connection.execute(update(d).values(state="sent"))
+    await factory.observations.plan(new(), "", NOW)
+    await factory.observations.done(new(fields=fields(1)), "", NOW)
+    await factory.observations.cancel(new(), "", NOW)
+    async with factory.database.read_transaction() as connection:
+        kinds = (await connection.execute(select(d.c.kind).where(d.c.state == "pending"))).scalars().all()
+    assert kinds == ["edit"], "the card alone"
+
+
+async def test_what_had_nothing_to_say_isnt_counted_as_given_up(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1", "C2")
+    await record_notices(factory, decoded_notice())
+    d = schema.deliveries
+    async with factory.database.exclusive_transaction() as connection:
+        await connection.execute(
+            update(d).where(d.c.channel_id == "C1").values(state="dead", reason=NOTHING_TO_SAY)
+        )
+        gone = {"state": "dead", "reason": "channel_not_found"}
+        await connection.execute(update(d).where(d.c.channel_id == "C2").values(gone))
+    assert (await factory.outbox_statistics.counts()).dead == 1
+    assert await factory.outbox_statistics.count_by_state() == {"dead": 1}
 
 
 async def test_observations_of_an_event_are_limited(
