@@ -211,7 +211,7 @@ WITHOUT_ANSWER = {
     "events area<": "area",
     "subscribe CBC": "channel",
     "latets CBC distance<1": "is read as “latest”",
-    "events mock BNS": "No event",
+    "events mock NSBH": "0 of 1 event",
     "events area<1e-9": "0 of 1 event",
     "map": "A terminal can't show images",
     "galaxies": "no catalogue of galaxies",
