@@ -213,7 +213,7 @@ WITHOUT_ANSWER = {
     "latets CBC distance<1": "is read as “latest”",
     "events mock NSBH": "0 of 1 event",
     "events area<1e-9": "0 of 1 event",
-    "map": "A terminal can't show images",
+    "map": "No sky map of",
     "galaxies": "no catalogue of galaxies",
     "candidates": "No counterpart candidates",
 }

@@ -172,6 +172,8 @@ def test_details(
     golden("details-map", check(event_details.image_message(bns, bns.notices[1], picture)))
     golden("details-no-map", check(event_details.no_image(bns, "Slack didn't take it (<x>).")))
     golden("details-map-terminal", check(event_details.image_not_in_terminal(bns)))
+    for nothing_to_see in (event_details.no_image(bns, "…"), event_details.image_not_in_terminal(bns)):
+        assert nothing_to_see.is_refusal
 
 
 @pytest.mark.parametrize(
