@@ -10,7 +10,9 @@ LIST_VERBS = {
     **dict.fromkeys(("latest", "newest", "last"), "latest"),
     **dict.fromkeys(("events", "recent"), "events"),
 }
-"""The verbs that take kinds of events and a filter, with their commands; "search", "find" and "list" begin sentences."""
+"""The verbs that take kinds of events and a filter, with their commands; "search", "find" and "list" begin
+sentences.
+"""
 
 
 def read_verb_behind(words: Sequence[str]) -> tuple[str, str] | None:

@@ -77,8 +77,8 @@ LEADING_WORDS = (
     *(f"{name}<0.5" for name in vocabulary.QUANTITY_NAMES),
     *("far<1/yr", "within 200 Mpc", "distance<1 Gpc", "search=MDC", "only lowsig BNS"),
 )
-"""What a list may be of: each kind, each condition that stands for itself, and some of several words. "all" is
-what a list says without it, and with "update" or "grade" a question is about news or grades.
+"""What a list may be of: each kind, each condition that stands for itself, and some of several words. "all"
+is what a list says without it, and with "update" or "grade" a question is about news or grades.
 """
 
 
