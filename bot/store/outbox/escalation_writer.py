@@ -25,8 +25,6 @@ from formatters.models.escalation_report import StepState
 
 WAITING, TAKEN, CANCELLED = StepState.WAITING.value, StepState.TAKEN.value, StepState.CANCELLED.value
 """The stored states of a step, as the rows have them."""
-CLOSED_AFTER = timedelta(days=1)
-"""Time after its beginning at which an escalation is closed, whatever became of it."""
 
 _a, _e, _s = schema.acknowledgements, schema.escalations, schema.escalation_steps
 _d, _t = schema.deliveries, schema.threads

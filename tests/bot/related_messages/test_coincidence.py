@@ -143,7 +143,7 @@ def test_mocks_and_tests_have_none(superevent_id: str) -> None:
     assert alerts_in_window(superevent(superevent_id), [gbm(1)], WINDOWS) == []
 
 
-def test_an_event_that_is_not_significant_or_was_retracted_has_none() -> None:
+def test_a_retracted_event_or_one_of_low_significance_has_no_nearby_alerts() -> None:
     assert alerts_in_window(superevent(significant=False), [gbm(1)], WINDOWS) == []
     gone = superevent("S261122a", decoded_notice("S261122a", "RETRACTION", 5))
     assert alerts_in_window(gone, [gbm(1)], WINDOWS) == []
