@@ -1,6 +1,7 @@
 """`formatters` reads no clock and no file. What may import what is held by import-linter (pyproject.toml)."""
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,14 @@ COMPOSITION_ROOT = {
     ROOT / f"bot/app/{name}.py" for name in ("factory", "slack_interface_factory", "repositories")
 }
 """The factories and the repositories that they are made of know every package: that is their work."""
+
+SHARED_CLASS_NAMES = {
+    "HttpServer": "the local Slack's, a stand-in that the bot never imports",
+    "Message": "the local Slack's is a stored one, `formatters.blockkit.message` composes one to send",
+    "UnreadableAnswer": "the same error of two services, each below its own service's base class",
+    "WebApi": "the local Slack's answers what the bot's client asks",
+}
+"""Names that two public classes may have, and why nobody confuses them."""
 
 BUILTINS = {"open", "print", "input", "eval", "exec", "__import__"}
 CLOCKS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter"}
@@ -124,3 +133,13 @@ def test_modules_import_each_other_in_no_circle() -> None:
             break
         graph = {name: names - free for name, names in graph.items() if name not in free}
     assert graph == {}
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for path in SOURCES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(dotted(path))
+    shared = {name: modules for name, modules in places.items() if len(modules) > 1}
+    assert shared.keys() == SHARED_CLASS_NAMES.keys(), shared

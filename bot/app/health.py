@@ -13,7 +13,7 @@ from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.webhook import WebhookNotifier
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
-from bot.slack.socket_mode import ConnectionState
+from bot.slack.socket_mode import SocketState
 from bot.sources.base import SourceStatus
 
 
@@ -24,7 +24,7 @@ def create_health_monitor(
     tasks: TaskSupervisor,
     *,
     source_statuses: Callable[[], Sequence[SourceStatus]],
-    connection_state: Callable[[], ConnectionState] | None,
+    connection_state: Callable[[], SocketState] | None,
     wakeups: Wakeups,
     webhook_notifier: WebhookNotifier | None,
     metrics: Metrics,

@@ -10,7 +10,7 @@ import typer
 from bot.cli.runner import fail, load_settings, run_async, write_output
 
 if TYPE_CHECKING:
-    from bot.store.channels.bulk_transfer import ImportResult
+    from bot.store.channels.bulk_transfer import TransferResult
 
 
 def export(
@@ -65,7 +65,7 @@ def import_(
         fail(f"{file} can't be imported: {error}.")
     settings = load_settings()
 
-    async def work() -> ImportResult:
+    async def work() -> TransferResult:
         async with open_factory(settings) as factory:
             return await factory.channel_transfer.import_channels(
                 given, utc_now(), replace_sets=replace_criteria

@@ -9,16 +9,16 @@ from bot.commands.criteria_service import (
     BuiltIn,
     CriteriaResult,
     Doubtful,
-    Edited,
     InUse,
     InvalidGrades,
     InvalidName,
     NameTaken,
     NoSuchSet,
-    OutOfDate,
-    Removed,
+    SetEdited,
+    SetOutOfDate,
+    SetRemoved,
+    SetUnchanged,
     TooManySets,
-    Unchanged,
 )
 from formatters.answers import criteria_changes
 from formatters.answers import help as helping
@@ -30,11 +30,11 @@ def answer_for(result: CriteriaResult) -> Message:
     match result:
         case Added(new, told):
             return criteria_changes.added(new, told)
-        case Edited(_, after, told):
+        case SetEdited(_, after, told):
             return criteria_changes.edited(after, told)
-        case Unchanged(same):
+        case SetUnchanged(same):
             return criteria_changes.unchanged(same)
-        case Removed(gone):
+        case SetRemoved(gone):
             return criteria_changes.removed(gone)
         case NameTaken(known, slug):
             return criteria_changes.name_taken(slug, known)
@@ -50,7 +50,7 @@ def answer_for(result: CriteriaResult) -> Message:
             return criteria_changes.built_in(one)
         case NoSuchSet(name, nearest, known):
             return criteria_changes.no_such_set(name, nearest, known)
-        case OutOfDate(current):
+        case SetOutOfDate(current):
             return criteria_changes.out_of_date(current)
         case _:
             assert_never(result)

@@ -87,7 +87,7 @@ class TooManySets:
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
+class SetEdited:
     """A set has new grades."""
 
     before: CriteriaSet
@@ -97,14 +97,14 @@ class Edited:
 
 
 @dataclass(frozen=True, slots=True)
-class Unchanged:
+class SetUnchanged:
     """The edit asked for the grades that the set has."""
 
     set: CriteriaSet
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class SetRemoved:
     """The set is gone."""
 
     set: CriteriaSet
@@ -141,15 +141,15 @@ class NoSuchSet:
 
 
 @dataclass(frozen=True, slots=True)
-class OutOfDate:
+class SetOutOfDate:
     """The set isn't as it was when it was shown to the person; nothing was changed."""
 
     current: CriteriaSet
 
 
 AddResult = Added | NameTaken | InvalidName | InvalidGrades | Doubtful | TooManySets
-EditResult = Edited | Unchanged | InvalidGrades | Doubtful | InUse | BuiltIn | NoSuchSet | OutOfDate
-RemoveResult = Removed | InUse | BuiltIn | NoSuchSet | OutOfDate
+EditResult = SetEdited | SetUnchanged | InvalidGrades | Doubtful | InUse | BuiltIn | NoSuchSet | SetOutOfDate
+RemoveResult = SetRemoved | InUse | BuiltIn | NoSuchSet | SetOutOfDate
 CriteriaResult = AddResult | EditResult | RemoveResult
 
 
@@ -244,7 +244,7 @@ class CriteriaService:
         if not isinstance(own, CriteriaSet):
             return own
         if seen is not None and own.fingerprint != seen:
-            return OutOfDate(own)
+            return SetOutOfDate(own)
         checked = await self._check(author, own.slug, text, anyway=anyway)
         if isinstance(checked, InvalidGrades):
             return checked
@@ -259,13 +259,13 @@ class CriteriaService:
         except CriteriaSetInUse as error:
             return InUse(own.slug, error.uses, error.grades)
         except CriteriaSetChanged as error:
-            return OutOfDate(error.current)
+            return SetOutOfDate(error.current)
         if changed is None or changed.before is None:
             return _no_such_set(name, await self._sets.sets_by_slug(author.team_id))
         if changed.before.canonical == parsed.canonical:
-            return Unchanged(changed.before)
+            return SetUnchanged(changed.before)
         self._wakeups.deliveries.set()
-        return Edited(changed.before, parsed, changed.told)
+        return SetEdited(changed.before, parsed, changed.told)
 
     async def remove(self, context: CommandContext, name: str, *, seen: str | None = None) -> RemoveResult:
         """Remove a workspace's set that no subscription names. Raises PermissionDenied.
@@ -283,10 +283,10 @@ class CriteriaService:
         except CriteriaSetInUse as error:
             return InUse(slug, error.uses)
         except CriteriaSetChanged as error:
-            return OutOfDate(error.current)
+            return SetOutOfDate(error.current)
         if changed is None or changed.before is None:
             return _no_such_set(name, await self._sets.sets_by_slug(author.team_id))
-        return Removed(changed.before)
+        return SetRemoved(changed.before)
 
     async def _find_own(self, context: CommandContext, name: str) -> CriteriaSet | BuiltIn | NoSuchSet:
         found = await self.find(context.team_id, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.commands.candidate_words import changes_candidates
 from bot.commands.galaxy_sentences import expand_galaxies
+from bot.commands.list_verbs import read_verb_behind
 from bot.commands.observe_words import expand_observe
 from bot.commands.observe_words import has_note as has_note
 from bot.commands.plan_words import PLAN_WORDS, exports_plan
@@ -46,6 +47,9 @@ def expand_plural(word: str, arguments: str) -> tuple[str, str]:
         return command, "" if command == "subscriptions" else rest.strip()
     if word == "edit" and arguments.strip().lstrip("#").isdecimal():
         return "dialog", arguments
+    if word == "test" and (listed := read_verb_behind((word, *arguments.split()))) is not None:
+        # Test events: no subscription is tried with "latest".
+        return listed
     if word in CRITERIA_WORDS:
         return _expand_criteria(arguments)
     if word in CANDIDATE_WORDS and verb.casefold() == "help":

@@ -50,7 +50,7 @@ class SearchResult:
     """Number of candidates for which only the sky map decides."""
     queried: int
     """Number of these whose sky map was queried, at most MAX_MAP_QUERIES."""
-    left_out: recent.LeftOut
+    left_out: recent.UnaskedEvents
     """How many more fit but are of low significance or retracted, which nobody asked for."""
     newest_retracted: str | None
     """A significant event that fits, is newer than all matches, and was retracted; None if there is none."""
@@ -224,7 +224,7 @@ class SearchCommands:
         with_lowsig = replace(question, scope=replace(question.scope, lowsig=True))
         with_retracted = replace(question, scope=replace(question.scope, retracted=True))
 
-        def evaluate() -> tuple[int, list[tuple[EventAttributes, bool]], recent.LeftOut, str | None]:
+        def evaluate() -> tuple[int, list[tuple[EventAttributes, bool]], recent.UnaskedEvents, str | None]:
             candidates, lowsig, retracted, certain = 0, 0, 0, 0
             newest_retracted: str | None = None
             found: list[tuple[EventAttributes, bool]] = []
@@ -243,7 +243,7 @@ class SearchCommands:
                     retracted += 1
                     if not found and newest_retracted is None:
                         newest_retracted = attributes.superevent_id
-            return candidates, found, recent.LeftOut(lowsig, retracted), newest_retracted
+            return candidates, found, recent.UnaskedEvents(lowsig, retracted), newest_retracted
 
         # The way to a thread and back takes longer than a few events.
         evaluated = evaluate() if len(known) <= PAGES[0] else await asyncio.to_thread(evaluate)

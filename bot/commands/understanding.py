@@ -18,6 +18,7 @@ from bot.commands.coverage_words import asks_for_coverage
 from bot.commands.drill_sentences import read_drill_sentence
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
+from bot.commands.list_verbs import read_verb_behind
 from bot.commands.observe_sentences import read_observe_sentence
 from bot.commands.people_questions import asks_who_has_it, asks_who_observes, wants_to_take
 from bot.commands.plan_sentences import read_plan_sentence
@@ -441,4 +442,5 @@ def _read_unknown(
         return Reading(nearest=near[0] if near else None)
     if not unexplained_words(" ".join(words)):
         return Reading()
-    return Reading(command="events", arguments=" ".join(words), is_filter_guess=True)
+    command, arguments = read_verb_behind(words) or ("events", " ".join(words))
+    return Reading(command=command, arguments=arguments, is_filter_guess=True)

@@ -28,7 +28,7 @@ TIME_LIMIT_S = 30.0
 """Seconds for a set's judgement. It takes well below one; longer where many maps wait, or where one hangs."""
 
 
-class ChannelCriteriaSets(Protocol):
+class CriteriaSetsProvider(Protocol):
     """The criteria sets that channels chose (`bot.store.channels.criteria_sets`)."""
 
     async def for_channels(
@@ -69,7 +69,7 @@ class GradesAtOnce:
 class ChannelGrades:
     """Judges superevents by the sets that channels chose. Channels with equal sets share each judgement."""
 
-    def __init__(self, criteria_sets: ChannelCriteriaSets, grading: Grading) -> None:
+    def __init__(self, criteria_sets: CriteriaSetsProvider, grading: Grading) -> None:
         self._load_sets = BatchLoader(criteria_sets.for_channels)
         self._grading = grading
         # `grading` keeps the measurements; these spare thousands of channels half a millisecond each.

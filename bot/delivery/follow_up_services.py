@@ -15,7 +15,7 @@ from formatters.models.nearby_alert import NearbyCoincidence
 from formatters.models.superevent import Superevent
 
 
-class Candidates(Protocol):
+class CandidatesProvider(Protocol):
     """The counterpart candidates of events (`bot.skymap_service.counterparts`)."""
 
     async def candidates(
@@ -35,7 +35,7 @@ class Candidates(Protocol):
         ...
 
 
-class Nearby(Protocol):
+class NearbyProvider(Protocol):
     """The alerts near an event (`bot.skymap_service.nearby_coincidences`)."""
 
     async def for_event(self, superevent: Superevent) -> tuple[NearbyCoincidence, ...]:
@@ -43,7 +43,7 @@ class Nearby(Protocol):
         ...
 
 
-class Galaxies(Protocol):
+class GalaxiesProvider(Protocol):
     """The galaxies in the volumes of events (`bot.skymap_service.galaxy_ranking`)."""
 
     async def volume_galaxies(self, superevent: Superevent) -> VolumeGalaxies | None:
@@ -51,7 +51,7 @@ class Galaxies(Protocol):
         ...
 
 
-class Coverage(InstrumentShares, Protocol):
+class CoverageProvider(InstrumentShares, Protocol):
     """What observations cover of events' maps (`bot.skymap_service.coverage`)."""
 
     async def summary(self, superevent: Superevent, team_id: str, channel_id: str) -> CoverageSummary | None:
@@ -64,7 +64,7 @@ class FollowUpServices:
     """What a Follow-up reply shows beside the messages."""
 
     levels: PositionLevels
-    candidates: Candidates
-    nearby: Nearby
-    galaxies: Galaxies
-    coverage: Coverage
+    candidates: CandidatesProvider
+    nearby: NearbyProvider
+    galaxies: GalaxiesProvider
+    coverage: CoverageProvider

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.delivery.card_repositories import CardRepositories
-from bot.delivery.channel_grades import ChannelCriteriaSets
+from bot.delivery.channel_grades import CriteriaSetsProvider
 from bot.store.channels.drills import DrillRepository
 from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.mentions import MentionRepository
@@ -41,6 +41,6 @@ class RenderRepositories:
     related_messages: RelatedMessageRepository
     counterparts: CounterpartRepository
     stream_choices: StreamChoices
-    criteria_sets: ChannelCriteriaSets
+    criteria_sets: CriteriaSetsProvider
     incidents: IncidentRepository
     quarantine: QuarantineRepository

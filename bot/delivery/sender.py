@@ -21,6 +21,7 @@ from bot.delivery.loop_throttle import LoopThrottle
 from bot.delivery.rate_control import RateControl
 from bot.delivery.rendered_message import RenderedMessage
 from bot.delivery.shown_messages import ShownMessages
+from bot.routing.delivery_times import IMAGE_WAIT
 from bot.slack.client import SlackClient
 from bot.slack.degradation import refused_mentions
 from bot.slack.errors import (
@@ -48,7 +49,6 @@ from bot.store.outbox.models import (
     Retry,
 )
 from bot.store.outbox.outbox import Outbox
-from bot.store.outbox.plan_writer import IMAGE_WAIT
 from formatters.blockkit.message import Message
 
 MAX_STARTS_PER_TURN = 10

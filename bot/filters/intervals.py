@@ -11,7 +11,7 @@ Number = Fraction | float
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class NumberInterval:
     """All numbers between two ends."""
 
     low: Number
@@ -26,30 +26,30 @@ class Interval:
             self.low == self.high and (self.is_low_open or self.is_high_open or self.low == inf)
         )
 
-    def __and__(self, other: Interval) -> Interval:
+    def __and__(self, other: NumberInterval) -> NumberInterval:
         """Return the numbers that lie in both."""
         low, is_low_open = max((self.low, self.is_low_open), (other.low, other.is_low_open))
         high, is_high_closed = min((self.high, not self.is_high_open), (other.high, not other.is_high_open))
-        return Interval(low, high, is_low_open, not is_high_closed)
+        return NumberInterval(low, high, is_low_open, not is_high_closed)
 
-    def __add__(self, other: Interval) -> Interval:
+    def __add__(self, other: NumberInterval) -> NumberInterval:
         """Return the sums of a number of each; both are not empty."""
-        return Interval(
+        return NumberInterval(
             self.low + other.low,
             self.high + other.high,
             self.is_low_open or other.is_low_open,
             self.is_high_open or other.is_high_open,
         )
 
-    def subtracted_from(self, number: Fraction) -> Interval:
+    def subtracted_from(self, number: Fraction) -> NumberInterval:
         """Return what is left of a number when one of the interval is taken away."""
-        return Interval(number - self.high, number - self.low, self.is_high_open, self.is_low_open)
+        return NumberInterval(number - self.high, number - self.low, self.is_high_open, self.is_low_open)
 
-    def __mul__(self, other: Interval) -> Interval:
+    def __mul__(self, other: NumberInterval) -> NumberInterval:
         """Return the products of a number of each; both are not empty, and hold no negative numbers."""
         is_zero_low = any(one.low == 0 and not one.is_low_open for one in (self, other))
         is_zero_high = any(one.high == 0 for one in (self, other))
-        return Interval(
+        return NumberInterval(
             self.low * other.low,
             self.high * other.high,
             not is_zero_low and (self.is_low_open or other.is_low_open),

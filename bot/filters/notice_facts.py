@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, inf
 
-from bot.filters.intervals import Interval, exact
-from bot.filters.range_facts import MassRange, find_range_conflict
+from bot.filters.intervals import NumberInterval, exact
+from bot.filters.range_facts import MassInterval, find_range_conflict
 from bot.filters.redshifts import distance_of_redshift
 from formatters.models.filter import (
     Compare,
@@ -36,15 +36,15 @@ from formatters.models.quantity import QUANTITIES
 WHOLE_SKY = Fraction("41252.97")
 """Area of the sphere in deg², rounded up."""
 _ZERO, _ONE = Fraction(0), Fraction(1)
-_PROBABILITY = Interval(_ZERO, _ONE)
-_POSITIVE = Interval(_ZERO, inf, is_high_open=True)
+_PROBABILITY = NumberInterval(_ZERO, _ONE)
+_POSITIVE = NumberInterval(_ZERO, inf, is_high_open=True)
 _DOMAINS = {
     "probability": _PROBABILITY,
-    "deg²": Interval(_ZERO, WHOLE_SKY),
+    "deg²": NumberInterval(_ZERO, WHOLE_SKY),
     "Mpc": _POSITIVE,
     "redshift": _POSITIVE,
     "Msun": _POSITIVE,
-    "": Interval(_ONE, inf, is_high_open=True),
+    "": NumberInterval(_ONE, inf, is_high_open=True),
 }
 _OPPOSITE = {Op.LT: Op.GE, Op.LE: Op.GT, Op.GT: Op.LE, Op.GE: Op.LT}
 _MASSES = ("distance", "mchirp")
@@ -94,27 +94,27 @@ def find_conflict(literals: Sequence[Literal], *, without_boundaries: bool = Fal
     )
 
 
-def _interval(op: Op, limit: Fraction, domain: Interval, *, is_open: bool) -> Interval:
+def _interval(op: Op, limit: Fraction, domain: NumberInterval, *, is_open: bool) -> NumberInterval:
     """Return the numbers that a comparison allows; `is_open` leaves out its limit if that lies inside."""
     leave_out = is_open and not (limit in domain and limit in (domain.low, domain.high))
     match op:
         case Op.LT:
-            return Interval(-inf, limit, is_high_open=True)
+            return NumberInterval(-inf, limit, is_high_open=True)
         case Op.LE:
-            return Interval(-inf, limit, is_high_open=leave_out)
+            return NumberInterval(-inf, limit, is_high_open=leave_out)
         case Op.GT:
-            return Interval(limit, inf, is_low_open=True)
+            return NumberInterval(limit, inf, is_low_open=True)
         case Op.GE:
-            return Interval(limit, inf, is_low_open=leave_out)
+            return NumberInterval(limit, inf, is_low_open=leave_out)
         case Op.EQ:
-            return Interval(limit, limit, is_low_open=leave_out)
+            return NumberInterval(limit, limit, is_low_open=leave_out)
 
 
 class _Numbers:
     """The numbers that the conditions leave possible: of quantities, "far", map queries, ranges of masses."""
 
     def __init__(self, literals: Iterable[Literal], *, without_boundaries: bool) -> None:
-        self.allowed: dict[object, Interval] = {}
+        self.allowed: dict[object, NumberInterval] = {}
         self.texts: dict[object, list[str]] = {}
         self.conflict: str | None = None
         self._without_boundaries = without_boundaries
@@ -150,12 +150,12 @@ class _Numbers:
                 self.conflict = f"{' and '.join([*texts[-1:], literal.text])} exclude each other"
         texts.append(literal.text)
 
-    def of(self, name: str) -> Interval:
+    def of(self, name: str) -> NumberInterval:
         """Return what is allowed for a quantity."""
         return self.allowed.get(name, _DOMAINS[QUANTITIES[name].unit])
 
 
-def _comparison(condition: Condition) -> tuple[object, Op, Fraction, Interval] | None:
+def _comparison(condition: Condition) -> tuple[object, Op, Fraction, NumberInterval] | None:
     """Return what a condition compares (key, operator, limit, domain); None if it compares no number."""
     match condition:
         case Compare("z", op, value):
@@ -165,23 +165,23 @@ def _comparison(condition: Condition) -> tuple[object, Op, Fraction, Interval] |
         case FarCompare():
             return "far", condition.op, exact(condition.hertz), _POSITIVE
         case MassProbability(low, high, op, probability):
-            return MassRange(low, inf if high is None else high), op, exact(probability), _PROBABILITY
+            return MassInterval(low, inf if high is None else high), op, exact(probability), _PROBABILITY
     if isinstance(condition, MapCondition):
         return condition.map_query, condition.op, exact(condition.probability), _PROBABILITY
     return None
 
 
-def _integers(interval: Interval) -> Interval:
+def _integers(interval: NumberInterval) -> NumberInterval:
     low = interval.low
     if low != inf and low != -inf:
         low = Fraction(ceil(low) + (interval.is_low_open and low == ceil(low)))
     high = interval.high
     if high != inf and high != -inf:
         high = Fraction(floor(high) - (interval.is_high_open and high == floor(high)))
-    return Interval(low, high, is_high_open=high == inf)
+    return NumberInterval(low, high, is_high_open=high == inf)
 
 
-def _domain_reason(key: object, op: Op, limit: Fraction, domain: Interval) -> str:
+def _domain_reason(key: object, op: Op, limit: Fraction, domain: NumberInterval) -> str:
     """Return why a comparison alone holds for no notice."""
     if key == "instruments":
         return "the number of instruments is whole, and at least 1"

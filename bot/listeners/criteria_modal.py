@@ -23,7 +23,7 @@ from bot.commands.criteria_service import (
     InvalidName,
     NameTaken,
     NoSuchSet,
-    OutOfDate,
+    SetOutOfDate,
     TooManySets,
 )
 from bot.commands.errors import store_unavailable
@@ -249,7 +249,7 @@ def _page(
         case Doubtful(entered, sentences):
             told = replace(place, warned_about=entered.fingerprint)
             return criteria_modal.view(told, form, CriteriaPreview(set_=entered, objections=sentences))
-        case OutOfDate(current):
+        case SetOutOfDate(current):
             again = replace(place, edited=criteria_modal.state_of(current))
             return criteria_modal.view(again, form, CriteriaPreview(changed_meanwhile=current))
         case InUse() | TooManySets():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class SlashCommand:
     """A slash command."""
 
     command: str
@@ -18,7 +18,7 @@ class Command:
     """What may be typed after it; the page offers them to click. Slack's manifest has nothing like it."""
 
 
-GWEVENT = Command(
+GWEVENT = SlashCommand(
     "/gwevent",
     "Gravitational-wave alerts of LIGO, Virgo and KAGRA",
     "[latest | S190814bv | check | visible | subscribe | help]",
@@ -66,6 +66,6 @@ class AppConfig:
     """An app's configuration at Slack."""
 
     name: str = "gwevent"
-    commands: tuple[Command, ...] = (GWEVENT,)
+    commands: tuple[SlashCommand, ...] = (GWEVENT,)
     scopes: frozenset[str] = SCOPES
     events: frozenset[str] = EVENTS

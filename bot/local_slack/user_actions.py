@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bot.local_slack.app_manifest import AppConfig, Command
+from bot.local_slack.app_manifest import AppConfig, SlashCommand
 from bot.local_slack.block_kit.interaction import (
     SELECTION_KEYS,
     action_payload,
@@ -162,7 +162,7 @@ class UserActions:
         workspace: Workspace,
         channel: Channel,
         user_id: str,
-        command: Command,
+        command: SlashCommand,
         text: str,
         response_url: ResponseUrl,
     ) -> Json:

@@ -17,7 +17,7 @@ from bot.runtime import machine_clock
 from bot.runtime.os_limits import descriptor_shortage
 from bot.runtime.steady_clock import ClockJump
 from bot.runtime.wakeups import Wakeups
-from bot.slack.socket_mode import ConnectionState
+from bot.slack.socket_mode import SocketState
 from bot.sources.base import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
@@ -83,7 +83,7 @@ class HealthInputs:
     """Functions that a health check calls to see how the parts of the process are doing."""
 
     source_statuses: Callable[[], Sequence[SourceStatus]]
-    connection_state: Callable[[], ConnectionState] | None = None
+    connection_state: Callable[[], SocketState] | None = None
     """The state of the connection to Slack; None in a process without one."""
     ops_channel: Callable[[], ChannelRef | None] = lambda: None
     count_workers: Callable[[], Awaitable[int | None]] | None = None
@@ -237,7 +237,7 @@ class HealthMonitor:
         # That another topic isn't read is no incident: the alerts come.
         sources = [source for source in self._inputs.source_statuses() if not source.is_optional]
         connection = (
-            ConnectionState(True, "")
+            SocketState(True, "")
             if self._inputs.connection_state is None
             else self._inputs.connection_state()
         )

@@ -70,7 +70,7 @@ class Fields:
         return self.pixel[self.first[field] : self.first[field + 1]]
 
 
-class Coverage:
+class FieldGain:
     """What a set of fields covers, and what each other field would add."""
 
     def __init__(self, fields: Fields, probability: Floats) -> None:

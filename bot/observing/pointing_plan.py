@@ -17,7 +17,7 @@ import numpy as np
 
 from bot.observing.pointing_fields import (
     BLOCK_ORDERS,
-    Coverage,
+    FieldGain,
     Fields,
     Pixels,
     blocks_near,
@@ -269,38 +269,38 @@ def _best_of(ra: Floats, dec: Floats, pixels: Pixels, task: _Task) -> _Choice | 
 def _choose(fields: Fields, probability: Floats, visible: Flags, most: int) -> dict[int, int]:
     """Choose fields greedily by what they add, exchange them while that adds more; return their slots."""
     assignment = SlotAssignment(visible)
-    coverage = Coverage(fields, probability)
+    gain = FieldGain(fields, probability)
     untried = np.ones(fields.ra.size, np.bool_)
-    least = min(LEAST_GAIN, LEAST_PART * float(coverage.gains.max()))
+    least = min(LEAST_GAIN, LEAST_PART * float(gain.gains.max()))
     while len(assignment.slot_of_field) < most:
-        field = int(np.argmax(np.where(untried & assignment.may_fit, coverage.gains, -1.0)))
-        if not untried[field] or coverage.gains[field] <= least:
+        field = int(np.argmax(np.where(untried & assignment.may_fit, gain.gains, -1.0)))
+        if not untried[field] or gain.gains[field] <= least:
             break
         untried[field] = False
         if assignment.may_fit[field] and assignment.add(field):
-            coverage.add(field)
+            gain.add(field)
     for _ in range(_SWAPS):
-        if not _exchange(coverage, assignment):
+        if not _exchange(gain, assignment):
             break
     return assignment.slot_of_field
 
 
-def _exchange(coverage: Coverage, assignment: SlotAssignment) -> bool:
+def _exchange(gain: FieldGain, assignment: SlotAssignment) -> bool:
     """Exchange each field once for the one that adds the most without it; return whether any was."""
     changed = False
-    tried = min(_TRIED, coverage.gains.size)
+    tried = min(_TRIED, gain.gains.size)
     for old in list(assignment.slot_of_field):
-        coverage.remove(old)
-        gains = coverage.gains
+        gain.remove(old)
+        gains = gain.gains
         best = np.argpartition(-gains, tried - 1)[:tried]
         best = best[np.lexsort((best, -gains[best]))]
         for new in best[gains[best] > gains[old] + 1e-9].tolist():
             if new not in assignment.slot_of_field and assignment.exchange(old, new):
                 changed = True
-                coverage.add(new)
+                gain.add(new)
                 break
         else:
-            coverage.add(old)
+            gain.add(old)
     return changed
 
 

@@ -96,7 +96,7 @@ def _message(record: Record) -> RelatedMessage:
 
 
 def _superevent_ids(
-    subject: circular_subject.Subject, event: str, text: str, created: datetime
+    subject: circular_subject.CircularSubject, event: str, text: str, created: datetime
 ) -> tuple[str, ...]:
     named = circular_subject.ids_in_subject(subject.text, event)
     if named or ids_in_text(subject.text):

@@ -130,7 +130,7 @@ _LOOK_BACK = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class CircularSubject:
     """A subject taken apart."""
 
     text: str
@@ -143,7 +143,7 @@ class Subject:
     """True for "Re: …" and the like."""
 
 
-def parse_subject(line: str) -> Subject:
+def parse_subject(line: str) -> CircularSubject:
     """Take a subject apart: one printable line, with a label or a blank in front of it or not."""
     text = line
     while label := _LABEL.match(text):
@@ -154,11 +154,11 @@ def parse_subject(line: str) -> Subject:
         is_reply, plain = True, plain[reply.end() :]
     form = _LVK_FORM.match(plain)
     if form is None:
-        return Subject(text=text, lvk_id=None, rest=plain, is_reply=is_reply)
-    return Subject(text=text, lvk_id=canonical_id(form["id"]), rest=form["rest"], is_reply=is_reply)
+        return CircularSubject(text=text, lvk_id=None, rest=plain, is_reply=is_reply)
+    return CircularSubject(text=text, lvk_id=canonical_id(form["id"]), rest=form["rest"], is_reply=is_reply)
 
 
-def retracts_event(subject: Subject, *, opens_as_lvk: bool) -> bool:
+def retracts_event(subject: CircularSubject, *, opens_as_lvk: bool) -> bool:
     """Return True for LVK's own subject "LIGO/Virgo/KAGRA <id>: Retraction of GW … candidate".
 
     Who sent it can't be checked: GCN lets every account with the right to submit use any subject, and LVK's
@@ -175,7 +175,7 @@ def retracts_event(subject: Subject, *, opens_as_lvk: bool) -> bool:
     return not others and _is_event_in_lvks_words(what, opens_as_lvk=opens_as_lvk)
 
 
-def classify(subject: Subject, *, opens_as_lvk: bool) -> MessageKind:
+def classify(subject: CircularSubject, *, opens_as_lvk: bool) -> MessageKind:
     """Return the kind of a circular by its subject; `report` if none fits, and for replies."""
     if _CORRECTION.match(subject.rest):
         return MessageKind.CORRECTION

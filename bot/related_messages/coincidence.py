@@ -23,7 +23,7 @@ from bot.related_messages.nearby_rates import NEUTRINO_STREAMS, rate_per_year
 from bot.related_messages.nearby_windows import NearbyWindows, TimeWindow
 from bot.skymaps.cone_search import probability_in_cone
 from bot.skymaps.errors import UnreadableMap
-from bot.skymaps.region_distance import SkyRegion, circle_of_area
+from bot.skymaps.region_distance import PixelRegion, circle_of_area
 from bot.skymaps.skymap import SkyMap, probability_inside, read_sky_map
 from formatters.models.nearby_alert import NearbyAlert, NearbyCoincidence
 from formatters.models.notice import Category, Event, ExternalCoincidence, Notice
@@ -125,7 +125,7 @@ def _mission(alert: NearbyAlert) -> str:
 
 
 def measure(
-    timed: Sequence[TimedAlert], skymap: SkyMap, region: SkyRegion | None = None
+    timed: Sequence[TimedAlert], skymap: SkyMap, region: PixelRegion | None = None
 ) -> tuple[NearbyCoincidence, ...]:
     """Return those of the alerts that overlap the event's region, the nearest in time first.
 
@@ -134,7 +134,7 @@ def measure(
     """
     if not timed:
         return ()
-    region = region or SkyRegion.from_skymap(skymap, EVENT_LEVEL)
+    region = region or PixelRegion.from_skymap(skymap, EVENT_LEVEL)
     best: dict[tuple[str, str], _Placed] = {}
     for one in timed:
         placed = _place(one, region)
@@ -160,12 +160,12 @@ class _Placed:
     is_overlapping: bool
 
 
-def _place(timed: TimedAlert, region: SkyRegion) -> _Placed | None:
+def _place(timed: TimedAlert, region: PixelRegion) -> _Placed | None:
     """Return the alert with its 90 % region; None if that isn't known."""
     alert = timed.alert
     own = _own_map(alert)
     if own is not None:
-        own_region = SkyRegion.from_skymap(own, TARGET)
+        own_region = PixelRegion.from_skymap(own, TARGET)
         return _Placed(timed, circle_of_area(own_region.area), own, region.overlaps(own_region))
     radius = radius_90(alert)
     if radius is None or alert.position is None:

@@ -31,7 +31,7 @@ _CHUNK = 2**21
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SkyRegion:
+class PixelRegion:
     """A region of the sky as pixels of one HEALPix order; its edge is exact to about half a pixel."""
 
     order: int
@@ -43,7 +43,7 @@ class SkyRegion:
     """deg²."""
 
     @staticmethod
-    def from_skymap(skymap: SkyMap, level: float) -> SkyRegion:
+    def from_skymap(skymap: SkyMap, level: float) -> PixelRegion:
         """Lay out the credible region of a map at a level (0 to 1)."""
         part = in_credible_region(skymap, level)
         tile_order, ipix = skymap.order[part], skymap.ipix[part]
@@ -58,7 +58,7 @@ class SkyRegion:
             order -= 1
             pixels = _pixels_of(tile_order, ipix, order)
             edge = _edge_vectors(order, pixels)
-        return SkyRegion(order, pixels, edge, pixels.size * SKY_AREA_DEG2 / 12 / 4.0**order)
+        return PixelRegion(order, pixels, edge, pixels.size * SKY_AREA_DEG2 / 12 / 4.0**order)
 
     def distance(self, ra: float, dec: float) -> float:
         """Return the distance in degrees of a position (ICRS degrees) from the region, 0 inside it."""
@@ -66,7 +66,7 @@ class SkyRegion:
         inside = self._contains(np.asarray(healpix.finest_pixels([ra], [dec])))
         return max(0.0, degrees(float(self._signed_distances(vector, inside)[0])))
 
-    def overlaps(self, other: SkyRegion) -> bool:
+    def overlaps(self, other: PixelRegion) -> bool:
         """Return True if the regions share a pixel, or part of one."""
         shift, other_shift = 2 * (MAX_ORDER - self.order), 2 * (MAX_ORDER - other.order)
         starts, stops = self.pixels << shift, (self.pixels + 1) << shift

@@ -32,7 +32,7 @@ from bot.slack import oauth
 from bot.slack.client import Identity, OnCall, SlackClient
 from bot.slack.errors import SlackFailure
 from bot.slack.request_team import SHARED_CHANNEL_HINT, TeamResolver
-from bot.slack.socket_mode import ConnectionState, SocketModeSupervisor
+from bot.slack.socket_mode import SocketModeSupervisor, SocketState
 from bot.slack.token_cipher import InvalidKeys, TokenCipher
 from bot.slack.web_client import create_web_client
 from bot.slack.workspaces import WorkspaceRegistry
@@ -96,13 +96,13 @@ class SlackGateway:
             raise SettingsError(str(error)) from error
 
     @property
-    def state(self) -> ConnectionState:
+    def state(self) -> SocketState:
         """The state of the connection by which requests come."""
         if self._socket_mode is not None:
             return self._socket_mode.state
         if self._app is None or self._access.app_token is not None:
-            return ConnectionState(False, "not connected yet")
-        return ConnectionState(True, "")
+            return SocketState(False, "not connected yet")
+        return SocketState(True, "")
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Add the HTTP routes for Slack's requests and for installing the app, as far as they are used."""

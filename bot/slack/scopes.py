@@ -27,28 +27,28 @@ class Need(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class ScopeUse:
     """A scope's need, and its use as the rest of the sentence "with it gwevent can …"."""
 
     need: Need
     use: str
 
 
-SCOPES: Mapping[str, Scope] = {
-    "app_mentions:read": Scope(Need.REQUIRED, "answer @gwevent"),
-    "channels:read": Scope(Need.REQUESTED, "notice that it was invited back to a channel"),
-    "chat:write": Scope(Need.REQUIRED, "post and edit"),
-    "chat:write.public": Scope(Need.REQUESTED, "post in public channels without being invited"),
-    "commands": Scope(Need.REQUIRED, "answer /gwevent"),
-    "files:write": Scope(Need.REQUESTED, "show the sky map's picture"),
-    "im:history": Scope(
+SCOPES: Mapping[str, ScopeUse] = {
+    "app_mentions:read": ScopeUse(Need.REQUIRED, "answer @gwevent"),
+    "channels:read": ScopeUse(Need.REQUESTED, "notice that it was invited back to a channel"),
+    "chat:write": ScopeUse(Need.REQUIRED, "post and edit"),
+    "chat:write.public": ScopeUse(Need.REQUESTED, "post in public channels without being invited"),
+    "commands": ScopeUse(Need.REQUIRED, "answer /gwevent"),
+    "files:write": ScopeUse(Need.REQUESTED, "show the sky map's picture"),
+    "im:history": ScopeUse(
         Need.REQUESTED,
         "answer direct messages (add the event message.im too, then install the app again)",
     ),
-    "groups:read": Scope(Need.REQUESTED, "notice the same of private channels"),
-    "channels:history": Scope(Need.OPT_IN, "find a post whose answer was lost"),
-    "groups:history": Scope(Need.OPT_IN, "find the same in private channels"),
-    "users:read": Scope(Need.OPT_IN, "tell who is an admin"),
+    "groups:read": ScopeUse(Need.REQUESTED, "notice the same of private channels"),
+    "channels:history": ScopeUse(Need.OPT_IN, "find a post whose answer was lost"),
+    "groups:history": ScopeUse(Need.OPT_IN, "find the same in private channels"),
+    "users:read": ScopeUse(Need.OPT_IN, "tell who is an admin"),
 }
 """Every scope by its name (docs.slack.dev/reference/scopes)."""
 

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionState:
+class SocketState:
     """Whether requests from Slack can come, and if not, why."""
 
     connected: bool
@@ -59,7 +59,7 @@ class SocketModeSupervisor:
         self._opening: asyncio.Task[None] | None = None
         self._last_pong: tuple[float | None, float] = (None, 0.0)
         """slack_sdk's time of the last pong, and the monotonic time at which it changed."""
-        self.state = ConnectionState(False, "not connected yet")
+        self.state = SocketState(False, "not connected yet")
         self.rebuild_count = 0
         """How often the handler was replaced."""
 
@@ -111,18 +111,18 @@ class SocketModeSupervisor:
             opened, self._opening = self._opening, None
             opened.result()
 
-    async def _check_health(self, now: float) -> ConnectionState:
+    async def _check_health(self, now: float) -> SocketState:
         assert self._handler is not None
         client = self._handler.client
         if client.last_ping_pong_time != self._last_pong[0]:
             self._last_pong = (client.last_ping_pong_time, now)
         if self._opening is not None:
-            return ConnectionState(False, "Slack doesn't take the connection")
+            return SocketState(False, "Slack doesn't take the connection")
         if not await client.is_connected():
-            return ConnectionState(False, "the connection is closed")
+            return SocketState(False, "the connection is closed")
         if now - self._last_pong[1] > self._stale_after_s:
-            return ConnectionState(False, "pings aren't answered")
-        return ConnectionState(True, "")
+            return SocketState(False, "pings aren't answered")
+        return SocketState(True, "")
 
     async def _close_handler(self) -> None:
         handler, self._handler = self._handler, None

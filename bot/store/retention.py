@@ -17,8 +17,8 @@ from typing import Any
 
 from sqlalchemy import Select, delete, select
 
+from bot.routing.delivery_times import CHANGES_KEPT_FOR
 from bot.store import schema
-from bot.store.channels.change_log import CHANGES_KEPT_FOR
 from bot.store.database import Database
 from bot.store.outbox.announcement_writer import delete_reports
 from bot.store.outbox.models import EDIT_KINDS, DeliveryKind, DeliveryState, kinds_where

@@ -16,15 +16,11 @@ from datetime import datetime
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.routing.delivery_times import REQUEUE_MAX_AGE
 from bot.routing.intents import ChannelRef, MentionReason
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store import schema
-from bot.store.channels.reachability import (
-    REQUEUE_MAX_AGE,
-    channels_with_problem,
-    record_channel_problems,
-    requeue_channel,
-)
+from bot.store.channels.reachability import channels_with_problem, record_channel_problems, requeue_channel
 from bot.store.channels.refused_mentions import record_mention_outcomes
 from bot.store.channels.subscriptions import confirm_subscriptions, discard_unconfirmed
 from bot.store.outbox.claiming import release_threads

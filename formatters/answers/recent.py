@@ -24,7 +24,7 @@ _PER_SECTION = 10
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class UnaskedEvents:
     """How many events were left out because nobody asked for events of their kind."""
 
     lowsig: int = 0
@@ -34,10 +34,10 @@ class LeftOut:
         return bool(self.lowsig or self.retracted)
 
 
-NOTHING_LEFT_OUT = LeftOut()
+NOTHING_LEFT_OUT = UnaskedEvents()
 
 
-def left_out_sentence(left_out: LeftOut) -> str:
+def left_out_sentence(left_out: UnaskedEvents) -> str:
     """Return a sentence that says what was left out and how to ask for it, not escaped; empty for nothing."""
     parts = []
     if left_out.lowsig:
@@ -55,7 +55,7 @@ class RecentEvents:
     """Events, newest first by event time; at most MAX_EVENTS are shown."""
     kind: str = "all"
     """The canonical words that chose them; "all" for real, significant events that aren't retracted."""
-    left_out: LeftOut = NOTHING_LEFT_OUT
+    left_out: UnaskedEvents = NOTHING_LEFT_OUT
     note: str = ""
     """A further sentence below the list, not escaped."""
     total: int | None = None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 
 from formatters.answers import recent
-from formatters.answers.recent import NOTHING_LEFT_OUT, LeftOut, left_out_sentence
+from formatters.answers.recent import NOTHING_LEFT_OUT, UnaskedEvents, left_out_sentence
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import MESSAGE_TOTAL_MAX, SECTION_MAX, bold, escape, utf16_length
@@ -58,7 +58,7 @@ class SearchResults:
     """Number of those events, the newest ones, whose sky map was queried."""
     period: str = ""
     """The searched period as text; empty for all times."""
-    left_out: LeftOut = NOTHING_LEFT_OUT
+    left_out: UnaskedEvents = NOTHING_LEFT_OUT
     """How many more events match but are of low significance or retracted, which nobody asked for."""
     note: str = ""
     """Sentences on what the filter means, or why nothing matches it; not escaped."""

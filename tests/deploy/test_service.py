@@ -20,7 +20,7 @@ def analyze() -> str:
     return found
 
 
-def test_is_sound(analyze: str, tmp_path: Path) -> None:
+def test_systemd_finds_nothing_wrong_with_the_unit(analyze: str, tmp_path: Path) -> None:
     # gwevent itself isn't installed where the unit has it.
     unit = tmp_path / UNIT.name
     text = UNIT.read_text("utf-8")

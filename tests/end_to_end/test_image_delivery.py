@@ -13,11 +13,11 @@ import pytest
 
 from bot.delivery.retry_policy import FILE_READY_TIMEOUT
 from bot.local_slack.server import LocalSlack
+from bot.routing.delivery_times import IMAGE_WAIT
 from bot.samples import to_avro
 from bot.samples.edge_cases import few_rows
 from bot.skymap_service import image_process as drawing
 from bot.skymap_service.image_process import ImageFailed, ImageProcess
-from bot.store.outbox.plan_writer import IMAGE_WAIT
 from formatters.models.notice import RETRACTION, Category, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts.event_buttons import TOGGLE_OBSERVER_ACTION

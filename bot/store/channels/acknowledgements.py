@@ -15,7 +15,7 @@ from bot.store import schema
 from bot.store.channels.event_actions import record_action
 from bot.store.database import Database
 from bot.store.outbox.edit_writer import mark_threads_stale
-from bot.store.outbox.escalation_writer import Resumed, end_escalations, resume_escalations
+from bot.store.outbox.escalation_writer import ResumedCalls, end_escalations, resume_escalations
 from bot.store.outbox.models import Priority
 from formatters.models.escalation import Acknowledgement, EscalationEnd
 from formatters.models.event_action import EventAction, EventActionKind
@@ -155,9 +155,9 @@ async def _hand_back(
     superevent_id: str,
     user_id: str,
     now: datetime,
-) -> Resumed:
+) -> ResumedCalls:
     """Record that a person no longer has an event, whose row is gone; resume its steps if nobody else has."""
-    resumed = Resumed()
+    resumed = ResumedCalls()
     left = await _acknowledgements(connection, thread)
     if not left and not await _is_retracted(connection, superevent_id):
         resumed = await resume_escalations(connection, _e.c.thread_id == thread, now)

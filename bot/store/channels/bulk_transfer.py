@@ -81,7 +81,7 @@ class InvalidReference(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImportResult:
+class TransferResult:
     """The numbers of things that an import read and changed."""
 
     channels: int
@@ -156,7 +156,7 @@ class ChannelTransfer:
 
     async def import_channels(
         self, given: Export, now: datetime, *, replace_sets: bool = False
-    ) -> ImportResult:
+    ) -> TransferResult:
         """Activate what people of another bot asked for, in one transaction, and plan the posts.
 
         Subscriptions that are active already are not changed, so a repeated import changes nothing; a site
@@ -198,7 +198,7 @@ class ChannelTransfer:
                         sites += len(channel.sites.sites)
                     if channel.sites.constraints != ObservingConstraints():
                         await set_conditions(connection, channel_ref, channel.sites.constraints)
-        return ImportResult(
+        return TransferResult(
             channels=len(given.channels),
             subscriptions=new,
             already_known=known,

@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import FilterSyntaxError, parse_stored_criteria
+from bot.routing.delivery_times import MIN_POST_INTERVAL
 from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.channels.clauses import in_channel
@@ -28,11 +29,6 @@ from formatters.models.channel_change import ChannelChange, CriteriaSetState, Su
 from formatters.models.criteria_set import CriteriaSet
 from formatters.models.observing import ChannelSites, ObservingConstraints, Site
 from formatters.models.subscription import Subscription
-
-MIN_POST_INTERVAL = timedelta(seconds=30)
-"""The least time between two posts about changes in one channel."""
-CHANGES_KEPT_FOR = timedelta(days=400)
-"""How long a change is kept: more than a year."""
 
 _BATCH = 500
 """Channels that one statement is about; databases bound the number of parameters."""

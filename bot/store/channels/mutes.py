@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.routing.delivery_times import MIN_POST_INTERVAL
 from bot.routing.intents import ChannelRef
 from bot.store import schema
-from bot.store.channels.change_log import MIN_POST_INTERVAL
 from bot.store.channels.clauses import in_channel
 from bot.store.channels.event_actions import record_action
 from bot.store.channels.subscription_rows import load_active_subscriptions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,9 +15,6 @@ from bot.store.outbox.models import DELIVERY_KINDS, EDIT_KINDS, DeliveryKind, De
 from bot.store.outbox.plan_writer import dead_letter_orphans
 
 _d = schema.deliveries
-
-REQUEUE_MAX_AGE = timedelta(hours=24)
-"""What was given up with its channel longer ago than this is old news when the channel comes back."""
 
 
 async def channels_with_problem(

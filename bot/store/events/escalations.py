@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.criteria.decided_grades import DecidedGrades
 from bot.filters import CriteriaEvaluator
+from bot.routing.delivery_times import ESCALATION_CLOSES_AFTER
 from bot.routing.escalation import (
     EscalationFacts,
     StepAction,
@@ -35,14 +36,7 @@ from bot.store.events.notices import load_notice_rows
 from bot.store.events.rows import read_notices
 from bot.store.outbox.edit_writer import mark_threads_stale
 from bot.store.outbox.escalation_calls import call_for_escalations
-from bot.store.outbox.escalation_writer import (
-    CANCELLED,
-    CLOSED_AFTER,
-    TAKEN,
-    WAITING,
-    awaits_somebody,
-    end_escalations,
-)
+from bot.store.outbox.escalation_writer import CANCELLED, TAKEN, WAITING, awaits_somebody, end_escalations
 from bot.store.outbox.event_rank import event_ranks
 from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import DRILL_RANK, OPEN_STATES, DeliveryKind, DeliveryState, delivery_row
@@ -126,7 +120,7 @@ class EscalationRepository:
         old = (
             self._leases.serves_or_nobody_does(_e.c.team_id)
             & _e.c.closed_at.is_(None)
-            & (_e.c.started_at <= now - CLOSED_AFTER)
+            & (_e.c.started_at <= now - ESCALATION_CLOSES_AFTER)
         )
         async with self._database.read_transaction() as connection:
             ids = (await connection.execute(select(_e.c.id).where(old).limit(BATCH))).scalars().all()

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.routing.delivery_times import DRILL_CLOSES_AFTER
 from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.outbox.escalation_writer import (
@@ -21,8 +22,6 @@ from bot.store.outbox.models import DRILL_RANK, DeliveryKind, delivery_row
 from formatters.models.escalation import EscalationEnd, EscalationStep
 from formatters.models.subscription import MentionRule
 
-CLOSES_AFTER = timedelta(minutes=15)
-"""Time after its last step at which a drill ends, if nobody has pressed "I have it"."""
 _d, _e, _s = schema.deliveries, schema.escalations, schema.escalation_steps
 
 
@@ -103,7 +102,7 @@ async def load_finished_drills(
     return [
         drill_id
         for drill_id, taken_at in last.items()
-        if drill_id not in waiting and not taken_at - CLOSES_AFTER < now < taken_at + CLOSES_AFTER
+        if drill_id not in waiting and not taken_at - DRILL_CLOSES_AFTER < now < taken_at + DRILL_CLOSES_AFTER
     ]
 
 

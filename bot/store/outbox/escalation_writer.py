@@ -25,8 +25,6 @@ from formatters.models.escalation_report import StepState
 
 WAITING, TAKEN, CANCELLED = StepState.WAITING.value, StepState.TAKEN.value, StepState.CANCELLED.value
 """The stored states of a step, as the rows have them."""
-CLOSED_AFTER = timedelta(days=1)
-"""Time after its beginning at which an escalation is closed, whatever became of it."""
 
 _a, _e, _s = schema.acknowledgements, schema.escalations, schema.escalation_steps
 _d, _t = schema.deliveries, schema.threads
@@ -169,7 +167,7 @@ async def end_escalations(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resumed:
+class ResumedCalls:
     """Who is called since nobody has an event any more."""
 
     escalations: int = 0
@@ -180,7 +178,7 @@ class Resumed:
 
 async def resume_escalations(
     connection: AsyncConnection, which: ColumnElement[bool], now: datetime
-) -> Resumed:
+) -> ResumedCalls:
     """Resume acknowledged escalations, since nobody has the event any more.
 
     Each step that is left comes after the time that lay between it and the last one before it that was taken.
@@ -208,7 +206,7 @@ async def resume_escalations(
         back = EscalationChange.HANDED_BACK
         is_paged |= await call_for_escalations(connection, [escalation_id], back, now)
         resumed += bool(left)
-    return Resumed(escalations=resumed, is_paged=is_paged)
+    return ResumedCalls(escalations=resumed, is_paged=is_paged)
 
 
 def _steps_left(steps: Sequence[Any]) -> list[Any]:

@@ -9,12 +9,13 @@ one query that finds nothing to do.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.routing.delivery_times import COALESCE_CANDIDATES_FOR, COALESCE_FOR, REPOST_INTERVAL
 from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.outbox.event_rank import event_ranks
@@ -28,14 +29,6 @@ from bot.store.outbox.models import (
     new_message_key,
 )
 from bot.store.outbox.muted_threads import without_muted
-
-COALESCE_FOR = timedelta(seconds=5)
-"""Time from the first message that changes a reply to its edit."""
-COALESCE_CANDIDATES_FOR = timedelta(seconds=60)
-"""The same for BOOM's and HERMES' messages: hundreds a night, in each channel of a workspace, must not use up
-the 50 edits a minute that Slack allows it, since roots are edited too, and retracted so."""
-REPOST_INTERVAL = timedelta(seconds=60)
-"""Least time between two posts of a reply, where Slack refuses its edits."""
 
 _d = schema.deliveries
 _f = schema.follow_ups

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.routing.delivery_times import IMAGE_WAIT, MAYBE_POSTED_MAX_AGE
 from bot.routing.intents import (
     CancelRoot,
     ChannelRef,
@@ -48,14 +49,7 @@ from formatters.models.escalation import EscalationEnd
 from formatters.models.notice import Category, category_from_id
 
 CANCELLED_REASON = "retracted before it was posted"
-IMAGE_WAIT = timedelta(seconds=10)
-"""How long an edit waits for the image of the new sky map, so that one edit shows both."""
 
-MAYBE_POSTED_MAX_AGE = timedelta(hours=24)
-"""How long after its creation a root that may have been posted is looked for in the channel's history.
-
-After that its news is old, and the next notice opens a new root message.
-"""
 
 _a = schema.acknowledgements
 _d = schema.deliveries

@@ -122,7 +122,9 @@ def test_wrong_days(run: Run, arguments: tuple[str, ...], words: str) -> None:
     assert refused(run("backfill", *arguments)) == words
 
 
-def test_failures_are_one_sentence(run: Run, elsewhere: FakeGraceDb, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backfill_that_fails_says_why_in_one_sentence(
+    run: Run, elsewhere: FakeGraceDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(backfill, "MAX_ATTEMPTS", 1)
     elsewhere.faults[f"{IDS[2]}/files/"] = [503]
     result = run("backfill", "--since", "2026-11-01")

@@ -16,7 +16,7 @@ from bot.cli.main import app
 from bot.filters import parse_criteria
 from bot.observing.observatories import find_site
 from bot.store import schema
-from bot.store.channels.bulk_transfer import Export, ImportResult, InvalidReference
+from bot.store.channels.bulk_transfer import Export, InvalidReference, TransferResult
 from bot.store.channels.criteria_sets import CriteriaSetInUse
 from bot.store.channels.sites import TooManySites
 from formatters.models.observing import ObservingConstraints, Site
@@ -56,8 +56,8 @@ async def test_everything_comes_back_and_twice_is_the_same_as_once(factory: Fact
     text = dumps(await factory.channel_transfer.export())
     await forget(factory)
     for taken in (
-        ImportResult(channels=3, subscriptions=3, already_known=0, sites=2),
-        ImportResult(channels=3, subscriptions=0, already_known=3, sites=2),
+        TransferResult(channels=3, subscriptions=3, already_known=0, sites=2),
+        TransferResult(channels=3, subscriptions=0, already_known=3, sites=2),
     ):
         assert await factory.channel_transfer.import_channels(loads(text), NOW) == taken
         assert dumps(await factory.channel_transfer.export()) == text

@@ -17,16 +17,16 @@ from bot.commands.criteria_service import (
     BuiltIn,
     CriteriaService,
     Doubtful,
-    Edited,
     InUse,
     InvalidGrades,
     InvalidName,
     NameTaken,
     NoSuchSet,
-    OutOfDate,
-    Removed,
+    SetEdited,
+    SetOutOfDate,
+    SetRemoved,
+    SetUnchanged,
     TooManySets,
-    Unchanged,
 )
 from bot.criteria.presets import BUILT_IN
 from bot.filters import FilterSyntaxError
@@ -64,11 +64,11 @@ async def test_add_edit_and_remove_return_typed_outcomes(service: CriteriaServic
     taken = await service.add(CONTEXT, "OURS", "Gold: BNS")
     assert taken == NameTaken(added.set, "ours")
     unchanged = await service.edit(CONTEXT, "ours", "Gold: NS distance<150\nSilver: NS  distance < 300")
-    assert unchanged == Unchanged(added.set)
+    assert unchanged == SetUnchanged(added.set)
     edited = await service.edit(CONTEXT, "Ours", "Gold: BNS")
-    assert isinstance(edited, Edited) and (edited.before, edited.told) == (added.set, ())
+    assert isinstance(edited, SetEdited) and (edited.before, edited.told) == (added.set, ())
     assert edited.after == await current(service)
-    assert await service.remove(CONTEXT, "ours") == Removed(edited.after)
+    assert await service.remove(CONTEXT, "ours") == SetRemoved(edited.after)
     assert await service.remove(CONTEXT, "ours") == NoSuchSet("ours", None, tuple(BUILT_IN))
 
 
@@ -130,7 +130,7 @@ async def test_grades_that_can_not_be_given_are_taken_when_somebody_insists(serv
     assert isinstance(await service.add(CONTEXT, "ours", covered, anyway=True), Added)
     never = "Gold: distance<1 distance>2"
     assert isinstance(await service.edit(CONTEXT, "ours", never), Doubtful)
-    assert isinstance(await service.edit(CONTEXT, "ours", never, anyway=True), Edited)
+    assert isinstance(await service.edit(CONTEXT, "ours", never, anyway=True), SetEdited)
 
 
 async def test_a_set_that_is_used_is_not_removed_and_tells_where(
@@ -142,7 +142,7 @@ async def test_a_set_that_is_used_is_not_removed_and_tells_where(
     assert await service.remove(CONTEXT, "ours") == InUse("ours", (use,))
     assert await service.uses(TEAM) == {"ours": [use]}
     edited = await service.edit(CONTEXT, "ours", "Gold: BNS")
-    assert isinstance(edited, Edited) and edited.told == ("C2",)
+    assert isinstance(edited, SetEdited) and edited.told == ("C2",)
 
 
 async def test_a_grade_that_is_compared_with_is_not_edited_away(
@@ -166,7 +166,7 @@ async def test_an_edit_that_leaves_a_condition_without_sense_says_so(
     assert isinstance(doubtful, Doubtful)
     [sentence] = doubtful.sentences
     assert sentence.startswith('A subscription asks for "grade ours>Silver". No grade of ours is better')
-    assert isinstance(await service.edit(CONTEXT, "ours", turned, anyway=True), Edited)
+    assert isinstance(await service.edit(CONTEXT, "ours", turned, anyway=True), SetEdited)
 
 
 async def test_a_set_changed_since_it_was_shown_is_neither_edited_nor_removed(
@@ -174,15 +174,15 @@ async def test_a_set_changed_since_it_was_shown_is_neither_edited_nor_removed(
 ) -> None:
     await service.add(CONTEXT, "ours", GRADES)
     seen = (await current(service)).fingerprint
-    assert isinstance(await service.edit(CONTEXT, "ours", "Gold: BNS", seen=seen), Edited)
+    assert isinstance(await service.edit(CONTEXT, "ours", "Gold: BNS", seen=seen), SetEdited)
     now = await current(service)
     wakeups.deliveries.clear()
-    assert await service.edit(CONTEXT, "ours", "Gold: NSBH", seen=seen) == OutOfDate(now)
+    assert await service.edit(CONTEXT, "ours", "Gold: NSBH", seen=seen) == SetOutOfDate(now)
     for unsaved in ("Gold: frob", "Gold: BNS>0.9 BNS<0.1"):
-        assert await service.edit(CONTEXT, "ours", unsaved, seen=seen) == OutOfDate(now), "said first"
-    assert await service.remove(CONTEXT, "ours", seen=seen) == OutOfDate(now)
+        assert await service.edit(CONTEXT, "ours", unsaved, seen=seen) == SetOutOfDate(now), "said first"
+    assert await service.remove(CONTEXT, "ours", seen=seen) == SetOutOfDate(now)
     assert not wakeups.deliveries.is_set()
-    assert await service.remove(CONTEXT, "ours", seen=now.fingerprint) == Removed(now)
+    assert await service.remove(CONTEXT, "ours", seen=now.fingerprint) == SetRemoved(now)
 
 
 async def test_the_delivery_worker_is_woken_for_the_posts_about_a_change(
@@ -193,7 +193,7 @@ async def test_the_delivery_worker_is_woken_for_the_posts_about_a_change(
     assert isinstance(added, Added) and added.told == ("C2",) and wakeups.deliveries.is_set()
     wakeups.deliveries.clear()
     edited = await service.edit(CONTEXT, "ours", "Gold: NS")
-    assert isinstance(edited, Edited) and edited.told == ("C2",) and wakeups.deliveries.is_set()
+    assert isinstance(edited, SetEdited) and edited.told == ("C2",) and wakeups.deliveries.is_set()
 
 
 async def test_the_nearest_name_is_offered(service: CriteriaService) -> None:
@@ -215,7 +215,7 @@ async def test_a_workspace_with_too_many_sets_gets_no_further_one(
     assert await service.add(CONTEXT, "ours", GRADES) == TooManySets()
     # Those can't be read, but their names are taken.
     assert await service.add(CONTEXT, "set-3", GRADES) == NameTaken(None, "set-3")
-    assert isinstance(await service.remove(CONTEXT, "Set 3"), Removed)
+    assert isinstance(await service.remove(CONTEXT, "Set 3"), SetRemoved)
     assert isinstance(await service.add(CONTEXT, "set-3", GRADES), Added)
 
 
@@ -226,7 +226,9 @@ async def test_a_channels_own_sites_are_understood(factory: Factory, service: Cr
     assert isinstance(added, Added) and "MyDome 34.2N 116.9W 1700m" in added.set.canonical
     elsewhere = CommandContext(TEAM, "C2", "U0ASKER")
     assert isinstance(await service.add(elsewhere, "theirs", "Gold: visible from MyDome"), InvalidGrades)
-    assert isinstance(await service.edit(elsewhere, "ours", added.set.canonical), Unchanged), "by its place"
+    assert isinstance(await service.edit(elsewhere, "ours", added.set.canonical), SetUnchanged), (
+        "by its place"
+    )
 
 
 async def test_a_direct_message_may_change_sets_where_the_authorizer_allows(service: CriteriaService) -> None:

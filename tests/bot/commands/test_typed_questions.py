@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from bot.app.factory import Factory
 from bot.commands.context import CommandContext
+from bot.commands.list_verbs import LIST_VERBS
 from bot.commands.router import CommandRouter
 from bot.commands.typed_events import find_typed_events
 from bot.commands.understanding import clean_question, read_question
+from bot.filters import vocabulary
 from bot.runtime.typed_text import normalize_typed_text
 from bot.store.database import Database
 from formatters.models.notice import Notice
@@ -62,6 +64,51 @@ async def router(stored_events: Path) -> AsyncIterator[CommandRouter]:
 
 async def ask(router: CommandRouter, question: str, context: CommandContext | None = ASKER) -> str:
     return message_text.render(await router.dispatch(question, context)).replace("\u00a0", " ")
+
+
+LEADING_WORDS = (
+    *(kind for kind, stands_for in vocabulary.SWITCHES.items() if stands_for != "circulars"),
+    *("only mock", "no mock", "without retracted", "also test", "mock and test", "mocks too", "mocks only"),
+    *vocabulary.GROUPS,
+    *(name for name in vocabulary.TYPES if name != "update"),
+    *(*vocabulary.EXTERNAL, *vocabulary.SIGNIFICANT),
+    *(*vocabulary.DETECTOR_NAMES, *vocabulary.OBSERVATORIES, *vocabulary.PIPELINES, *vocabulary.SEARCHES),
+    *("BNS", "NSBH", "BBH", "not BBH", "BNS or NSBH", "(BNS or NSBH)", "BNS>0.5 mock", "early warning"),
+    *(f"{name}<0.5" for name in vocabulary.QUANTITY_NAMES),
+    *("far<1/yr", "within 200 Mpc", "distance<1 Gpc", "search=MDC", "only lowsig BNS"),
+)
+"""What a list may be of: each kind, each condition that stands for itself, and some of several words. "all"
+is what a list says without it, and with "update" or "grade" a question is about news or grades.
+"""
+
+
+@pytest.mark.parametrize("verb", LIST_VERBS)
+async def test_a_lists_verb_may_stand_behind_what_it_is_of(router: CommandRouter, verb: str) -> None:
+    wrong = []
+    for leading in LEADING_WORDS:
+        reading, _ = router._read(f"{leading} {verb}", [])
+        found = (LIST_VERBS.get(reading.command or ""), reading.arguments.removesuffix(f" {verb}"))
+        wrong += [] if found == (LIST_VERBS[verb], leading) else [(leading, reading)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "same"),
+    [
+        ("mock latest", "latest mock"),
+        ("only mock latest", "latest only mock"),
+        ("test latest", "latest test"),
+        ("NSBH latest?", "latest NSBH"),
+        ("mock last 5", "last 5 mock"),
+        ("BNS recent 3", "recent 3 BNS"),
+        ("all latest", "latest all"),
+    ],
+)
+async def test_a_list_with_its_verb_behind_is_answered_as_with_its_verb_first(
+    router: CommandRouter, asked: str, same: str
+) -> None:
+    answer = await ask(router, asked)
+    assert answer == await ask(router, same) and "don't understand" not in answer
 
 
 def test_the_table_has_every_question_once() -> None:

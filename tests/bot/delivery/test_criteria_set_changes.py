@@ -7,7 +7,7 @@ import pytest
 from bot.app.criteria_services import create_criteria_service
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.context import CommandContext
-from bot.commands.criteria_service import Added, CriteriaService, Edited
+from bot.commands.criteria_service import Added, CriteriaService, SetEdited
 from bot.runtime.wakeups import Wakeups
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import TEAM, subscribe
@@ -30,7 +30,7 @@ async def test_each_channel_that_uses_a_set_is_told_who_changed_it_and_how_to_br
     await subscribe(harness.factory, "CBC criteria ours", user)
     await subscribe(harness.factory, "CBC", other)
     edited = await sets.edit(here, "ours", "Gold: BNS distance<120; Silver: BNS")
-    assert isinstance(edited, Edited) and edited.told == (user,)
+    assert isinstance(edited, SetEdited) and edited.told == (user,)
     harness.wake()
     await harness.wait_until_delivered()
     [said] = harness.local_slack.messages(user)
@@ -41,7 +41,7 @@ async def test_each_channel_that_uses_a_set_is_told_who_changed_it_and_how_to_br
     assert not harness.local_slack.messages(other) and not harness.local_slack.messages(where)
     # What it says brings the set back does.
     back = await sets.edit(here, "ours", "Gold: BNS distance<150; Silver: BNS")
-    assert isinstance(back, Edited) and back.after == edited.before
+    assert isinstance(back, SetEdited) and back.after == edited.before
 
 
 async def test_edits_in_a_row_are_one_post_that_shows_the_last_state(harness: DeliveryHarness) -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from bot.alerts.decode import decode
 from bot.delivery.follow_up_renderer import MAX_IN_VOLUME, FollowUpRenderer, _without_distant_ones
+from bot.routing.delivery_times import COALESCE_CANDIDATES_FOR
 from bot.samples import SampleNeutrino, bns, boom, circular, guano, ms181101ab, neutrino_search, to_avro
 from bot.samples.nearby import gbm_trigger
 from bot.sources.base import Origin
-from bot.store.outbox.follow_up_writer import COALESCE_CANDIDATES_FOR
 from bot.store.outbox.models import DELIVERY_KINDS, Delivery, DeliveryKind
 from formatters.models.related_message import ReportedPosition, Stream
 from formatters.terminal import message_text

@@ -9,12 +9,12 @@ import pytest
 
 from bot.delivery import thread_people
 from bot.observing.footprints import rectangle
+from bot.routing.delivery_times import COALESCE_CANDIDATES_FOR
 from bot.samples import ms181101ab, to_avro
 from bot.samples.messages import circular
 from bot.skymap_service import coverage
 from bot.sources.base import Origin
 from bot.store.channels.observations import COALESCE_FOR
-from bot.store.outbox.follow_up_writer import COALESCE_CANDIDATES_FOR
 from formatters.blockkit.message import Message
 from formatters.models.observation import NewObservation, ObservedField
 from formatters.models.related_message import Stream

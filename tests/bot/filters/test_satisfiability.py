@@ -358,6 +358,11 @@ def test_for_the_two_areas_it_is_said_exactly_when_no_pair_fits(wanted: Filter) 
             "the median lies where most of the probability lies",
         ),
         (
+            "mchirp>=22>0.9 mchirp<3",
+            "mchirp>=22>0.9 mchirp<3",
+            "the median lies where most of the probability lies",
+        ),
+        (
             "mchirp<2>0.9 mchirp<2<0.5",
             "mchirp<2>0.9 mchirp<2<0.5",
             "mchirp<2>0.9 and mchirp<2<0.5 exclude each other",

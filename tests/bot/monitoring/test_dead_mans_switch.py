@@ -12,7 +12,7 @@ from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.runtime import machine_clock
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
-from bot.slack.socket_mode import ConnectionState
+from bot.slack.socket_mode import SocketState
 from bot.sources.base import SourceStatus
 from bot.store.database import StoreUnavailable
 from tests.bot.monitoring.conftest import PingedService
@@ -24,7 +24,7 @@ class Bot:
 
     def __init__(self, factory: Factory, clock: Clock, url: str) -> None:
         self.clock = clock
-        self.connection = ConnectionState(True, "")
+        self.connection = SocketState(True, "")
         self.source = SourceStatus("hopskotch", True, "reads", 0)
         self.paused_s = 0.0
         self.monitor = HealthMonitor(
@@ -64,10 +64,10 @@ async def test_broken_connection_withholds_the_ping_before_it_is_an_incident(
     bot: Bot, service: PingedService
 ) -> None:
     await bot.check()
-    bot.connection = ConnectionState(False, "pings aren't answered")
+    bot.connection = SocketState(False, "pings aren't answered")
     with structlog.testing.capture_logs() as logged:
         assert not await bot.ping() and not await bot.ping()
-        bot.connection = ConnectionState(True, "")
+        bot.connection = SocketState(True, "")
         assert await bot.ping()
     events = [(line["event"], line.get("reason")) for line in logged]
     assert events == [

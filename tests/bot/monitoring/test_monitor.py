@@ -21,7 +21,7 @@ from bot.routing.intents import ChannelRef
 from bot.runtime.steady_clock import ClockJump
 from bot.runtime.wakeups import Wakeups
 from bot.slack.client import SlackClient
-from bot.slack.socket_mode import ConnectionState
+from bot.slack.socket_mode import SocketState
 from bot.sources.base import SourceStatus
 from bot.store.database import StoreUnavailable
 from formatters.models.incident import IncidentKind
@@ -48,7 +48,7 @@ class Tower:
     known: bool = True
     jump: ClockJump | None = None
     source: SourceStatus = field(default_factory=lambda: SourceStatus("hopskotch", True, "reads", 0))
-    link: ConnectionState = field(default_factory=lambda: ConnectionState(True, ""))
+    link: SocketState = field(default_factory=lambda: SocketState(True, ""))
 
     def restart(self) -> None:
         """Create the health monitor, as a starting process does."""
@@ -196,12 +196,12 @@ async def test_flapping_is_one_incident(monitoring: Tower) -> None:
 
 async def test_incident_found_before_slack_connects_is_reported_afterwards(monitoring: Tower) -> None:
     monitoring.watch.record_payload()
-    monitoring.known, monitoring.link = False, ConnectionState(False, "not connected yet")
+    monitoring.known, monitoring.link = False, SocketState(False, "not connected yet")
     await monitoring.look(8, seconds=10)
     assert [trouble.kind for trouble in await monitoring.factory.incidents.open_incidents()] == [
         IncidentKind.SLACK
     ]
-    monitoring.link = ConnectionState(True, "")
+    monitoring.link = SocketState(True, "")
     await monitoring.look(6, seconds=10)
     assert monitoring.said() == [] and await monitoring.factory.incidents.open_incidents() == []
     monitoring.known = True

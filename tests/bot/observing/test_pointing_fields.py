@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot.observing.footprints import circle, covers, parse_footprint, polygon_footprint
 from bot.observing.pointing_fields import (
     BLOCK_ORDERS,
-    Coverage,
+    FieldGain,
     Pixels,
     blocks_near,
     cover,
@@ -177,18 +177,18 @@ def test_gains_are_what_each_field_would_add(seed: int) -> None:
     ra, dec = random.uniform(28, 32, 15), random.uniform(8, 12, 15)
     pixels = _pixels(gaussian(60.0, 30.0, 10.0), FOOTPRINTS[0], ra, dec)
     fields = cover(ra, dec, pixels, FOOTPRINTS[0])
-    coverage = Coverage(fields, pixels.probability)
+    gain = FieldGain(fields, pixels.probability)
     chosen: list[int] = []
     for _ in range(12):
         if chosen and random.random() < 0.4:
-            coverage.remove(chosen.pop(int(random.integers(len(chosen)))))
+            gain.remove(chosen.pop(int(random.integers(len(chosen)))))
         else:
             chosen.append(int(random.integers(15)))
-            coverage.add(chosen[-1])
+            gain.add(chosen[-1])
         held = np.zeros(pixels.ipix.size, np.bool_)
         for one in chosen:
             held[fields.pixels_of(one)] = True
         for field in range(15):
             mine = fields.pixels_of(field)
             expected = float(pixels.probability[mine[~held[mine]]].sum())
-            assert coverage.gains[field] == pytest.approx(expected, abs=1e-12)
+            assert gain.gains[field] == pytest.approx(expected, abs=1e-12)

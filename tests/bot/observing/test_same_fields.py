@@ -47,6 +47,13 @@ def test_what_is_found_is_what_all_pairs_say(
             assert bool(found[number]) == any(is_same(one, other) for other in others)
 
 
+@pytest.mark.parametrize(("seconds", "same"), [(0, True), (1_800, True), (1_801, False), (-1_801, False)])
+def test_two_times_are_of_one_exposure_up_to_half_an_hour_apart(seconds: int, same: bool) -> None:
+    one = ObservedField(ra=10, dec=0, time=NOW)
+    other = ObservedField(ra=10, dec=0, time=NOW + timedelta(seconds=seconds))
+    assert find_same(Places.of([one]), Places.of([other]), 0.02).tolist() == [same]
+
+
 @pytest.mark.timeout(60)
 def test_a_hundred_thousand_pointings_are_compared_with_twenty_five_thousand_of_ones_own() -> None:
     random = np.random.default_rng(1)

@@ -30,7 +30,7 @@ from bot.related_messages.nearby import decode_nearby_alert
 from bot.related_messages.nearby_windows import NearbyWindows, TimeWindow, parse_window
 from bot.samples import Lobe, coincidence, ring, sky_map
 from bot.samples.nearby import gbm_ids, gbm_trigger, icecube_track, svom_trigger
-from bot.skymaps.region_distance import SkyRegion, circle_of_area
+from bot.skymaps.region_distance import PixelRegion, circle_of_area
 from bot.skymaps.skymap import SkyMap, read_sky_map
 from formatters.models.nearby_alert import NearbyAlert, NearbyCoincidence
 from formatters.models.superevent import Superevent
@@ -143,7 +143,7 @@ def test_mocks_and_tests_have_none(superevent_id: str) -> None:
     assert alerts_in_window(superevent(superevent_id), [gbm(1)], WINDOWS) == []
 
 
-def test_an_event_that_is_not_significant_or_was_retracted_has_none() -> None:
+def test_a_retracted_event_or_one_of_low_significance_has_no_nearby_alerts() -> None:
     assert alerts_in_window(superevent(significant=False), [gbm(1)], WINDOWS) == []
     gone = superevent("S261122a", decoded_notice("S261122a", "RETRACTION", 5))
     assert alerts_in_window(gone, [gbm(1)], WINDOWS) == []
@@ -214,7 +214,7 @@ def test_a_burst_on_the_map() -> None:
 
 
 def test_a_burst_elsewhere_is_no_coincidence_and_one_that_touches_the_region_is() -> None:
-    region = SkyRegion.from_skymap(round_map(), EVENT_LEVEL)
+    region = PixelRegion.from_skymap(round_map(), EVENT_LEVEL)
     edge = circle_of_area(region.area)
     alert = gbm(1.7, systematic_included=True, radius=4.0, containment=0.9)
     assert radius_90(alert) == pytest.approx(4.0)
@@ -300,7 +300,7 @@ def test_a_map_in_the_alert_stands_in_for_its_circle() -> None:
 def test_the_number_expected_by_chance_to_the_digit() -> None:
     alert = gbm(1.7)
     (one,) = found(superevent(), alert)
-    region = SkyRegion.from_skymap(round_map(), EVENT_LEVEL)
+    region = PixelRegion.from_skymap(round_map(), EVENT_LEVEL)
     # A circle around a circle: the sum of both radii. The region's edge is of coarse tiles with corners.
     together = circle_of_area(region.area) + (radius_90(alert) or 0)
     share = (1 - math.cos(math.radians(together))) / 2

@@ -14,7 +14,7 @@ from astropy.coordinates import Latitude, Longitude, SkyCoord
 from bot.samples import ring, sky_map, streak
 from bot.skymaps import healpix
 from bot.skymaps.arrays import SKY_AREA_DEG2, Integers
-from bot.skymaps.region_distance import SkyRegion, circle_of_area
+from bot.skymaps.region_distance import PixelRegion, circle_of_area
 from bot.skymaps.skymap import SkyMap, credible_areas, read_sky_map
 from tests.support.clock import NOW
 from tests.support.rubin_maps import tiled, top_hat
@@ -62,7 +62,7 @@ def streak_map() -> SkyMap:
 def test_around_a_round_region_it_is_the_larger_circle(
     cap: float, radius: float, order: int, tolerance: float
 ) -> None:
-    region = SkyRegion.from_skymap(top_hat(area_of_cap(cap), 120.0, -35.0, order), 0.9)
+    region = PixelRegion.from_skymap(top_hat(area_of_cap(cap), 120.0, -35.0, order), 0.9)
     # The region is of whole tiles, so it is as large as its own area says.
     whole = circle_of_area(region.area)
     assert whole == pytest.approx(cap, rel=0.02)
@@ -72,7 +72,7 @@ def test_around_a_round_region_it_is_the_larger_circle(
 
 def test_the_share_without_a_margin_is_the_regions_own_area() -> None:
     for skymap in (ring_map(), streak_map()):
-        region = SkyRegion.from_skymap(skymap, 0.99)
+        region = PixelRegion.from_skymap(skymap, 0.99)
         area = credible_areas(skymap, (0.99,))[0]
         assert region.area == pytest.approx(area, rel=0.02)
         assert region.sky_share_within(0.0) * SKY_AREA_DEG2 == pytest.approx(area, rel=0.03)
@@ -86,7 +86,7 @@ def test_around_an_arc_it_is_what_mocpy_makes_of_circles_around_each_pixel(
 ) -> None:
     assert callable(make)
     skymap = make()
-    region = SkyRegion.from_skymap(skymap, 0.99)
+    region = PixelRegion.from_skymap(skymap, 0.99)
     ra, dec = healpix.centres(np.full(region.edge.shape[1], region.order), _edge_pixels(region))
     circles = MOC.from_cones(
         lon=Longitude(ra * units.deg),
@@ -101,7 +101,7 @@ def test_around_an_arc_it_is_what_mocpy_makes_of_circles_around_each_pixel(
     assert region.sky_share_within(radius) == pytest.approx(whole.sky_fraction, rel=0.03)
 
 
-def _edge_pixels(region: SkyRegion) -> Integers:
+def _edge_pixels(region: PixelRegion) -> Integers:
     x, y, z = region.edge
     lon = np.degrees(np.arctan2(y, x)) % 360
     return healpix.finest_pixels(lon, np.degrees(np.arcsin(z))) >> 2 * (29 - region.order)
@@ -110,7 +110,7 @@ def _edge_pixels(region: SkyRegion) -> Integers:
 @pytest.mark.parametrize("make", [ring_map, streak_map])
 def test_a_distance_is_that_to_the_nearest_pixel_by_astropy(make: object) -> None:
     assert callable(make)
-    region = SkyRegion.from_skymap(make(), 0.99)
+    region = PixelRegion.from_skymap(make(), 0.99)
     ra, dec = healpix.centres(np.full(region.pixels.size, region.order), region.pixels)
     pixels = SkyCoord(ra * units.deg, dec * units.deg)
     pixel_width = 58.6 / 2**region.order
@@ -122,7 +122,7 @@ def test_a_distance_is_that_to_the_nearest_pixel_by_astropy(make: object) -> Non
 
 
 def test_inside_the_distance_is_zero_and_the_antipode_is_far() -> None:
-    region = SkyRegion.from_skymap(streak_map(), 0.99)
+    region = PixelRegion.from_skymap(streak_map(), 0.99)
     assert region.distance(194.3, -17.9) == 0
     assert region.distance(14.3, 17.9) > 150
     assert region.sky_share_within(180) == 1.0
@@ -130,16 +130,16 @@ def test_inside_the_distance_is_zero_and_the_antipode_is_far() -> None:
 
 def test_a_uniform_map_is_near_everything() -> None:
     flat = tiled(np.array(3), np.arange(12 * 4**3), np.ones(12 * 4**3))
-    region = SkyRegion.from_skymap(flat, 0.99)
+    region = PixelRegion.from_skymap(flat, 0.99)
     assert region.sky_share_within(10.0) == pytest.approx(1.0, abs=0.01)
-    everything = SkyRegion.from_skymap(flat, 1.0)
+    everything = PixelRegion.from_skymap(flat, 1.0)
     assert everything.distance(12.0, 34.0) == 0 and everything.sky_share_within(0.0) == 1.0
 
 
 def test_regions_overlap_across_orders() -> None:
-    streak_region = SkyRegion.from_skymap(streak_map(), 0.99)
-    near = SkyRegion.from_skymap(top_hat(30.0, 194.3, -17.9, 6), 0.9)
-    far = SkyRegion.from_skymap(top_hat(30.0, 14.3, 17.9, 6), 0.9)
+    streak_region = PixelRegion.from_skymap(streak_map(), 0.99)
+    near = PixelRegion.from_skymap(top_hat(30.0, 194.3, -17.9, 6), 0.9)
+    far = PixelRegion.from_skymap(top_hat(30.0, 14.3, 17.9, 6), 0.9)
     assert streak_region.overlaps(near) and near.overlaps(streak_region)
     assert not streak_region.overlaps(far) and not far.overlaps(streak_region)
 

@@ -12,7 +12,7 @@ from bot.delivery.image_worker import ImageWorker
 from bot.runtime.wakeups import Wakeups
 from bot.skymap_service.image_process import ImageProcess
 from bot.store.database import StoreUnavailable
-from bot.store.outbox.models import DeliveryKind
+from bot.store.outbox.models import DeliveryKind, DeliveryState
 from bot.store.outbox.plan_writer import _enqueue_images
 from formatters.skymap_image import DrawnPicture
 from tests.support.delivery_harness import DeliveryHarness
@@ -38,6 +38,22 @@ class Lease:
         return self.left >= 0 and self._real(claimed_by)
 
 
+async def wait_until_refused(harness: DeliveryHarness, method: str, heard: int = 0) -> None:
+    """Wait until a delivery is to be tried again because its lease ended, and Slack heard no more calls.
+
+    Raises AssertionError as soon as Slack hears another one: nobody looked at the lease.
+    """
+
+    async def ended() -> bool:
+        refused = await harness.rows(
+            state=DeliveryState.PENDING.value, reason="its worker was taken for dead"
+        )
+        return bool(refused) or len(harness.calls(method)) > heard
+
+    await harness.wait_until(ended)
+    assert len(harness.calls(method)) == heard, "Slack heard of a request"
+
+
 @pytest.mark.parametrize("times", [0, 1, 2])
 async def test_a_lease_that_ends_before_the_last_byte_sends_nothing(
     harness: DeliveryHarness, times: int
@@ -45,9 +61,8 @@ async def test_a_lease_that_ends_before_the_last_byte_sends_nothing(
     (channel,) = await harness.create_subscribed_channels()
     lease = Lease(harness, times)
     await harness.record_notices(FIRST)
-    await harness.wait_for_retry("its worker was taken for dead")
+    await wait_until_refused(harness, "chat.postMessage")
     assert lease.looks > times and harness.texts(channel) == []
-    assert harness.calls("chat.postMessage") == [], "Slack heard of no request"
     (root,) = await harness.rows(kind=DeliveryKind.ROOT.value)
     assert not root.doubtful, "it is known that nothing was sent"
     lease.left = 1_000_000
@@ -65,8 +80,7 @@ async def test_a_lease_that_ends_before_the_last_byte_edits_nothing(
     edited = len(harness.calls("chat.update"))
     lease = Lease(harness, 3 + times)  # the reply goes first: a look, headers, body
     await harness.record_notices(SECOND)
-    await harness.wait_for_retry("its worker was taken for dead")
-    assert len(harness.calls("chat.update")) == edited
+    await wait_until_refused(harness, "chat.update", edited)
     lease.left = 1_000_000
     await harness.wait_until_delivered()
     assert len(harness.texts(channel)) == 2
@@ -91,8 +105,7 @@ async def test_a_worker_that_slept_through_its_lease_posts_nothing(harness: Deli
 
     harness.worker.sender.render = sleepily
     await harness.record_notices(FIRST)
-    await harness.wait_for_retry("its worker was taken for dead")
-    assert harness.calls("chat.postMessage") == []
+    await wait_until_refused(harness, "chat.postMessage")
     await harness.wait_until_delivered()
     assert len(harness.texts(channel)) == 1 and len(began) >= 2
 

@@ -8,6 +8,7 @@ from sqlalchemy import insert, select
 from bot.app.factory import Factory
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store import schema, settlement
+from bot.store.outbox.edit_writer import mark_threads_stale
 from bot.store.outbox.models import (
     DELIVERY_KINDS,
     DeadLettered,
@@ -15,6 +16,7 @@ from bot.store.outbox.models import (
     DeliveryKind,
     KindRule,
     Outcome,
+    Priority,
     delivery_row,
     kinds_where,
 )
@@ -203,3 +205,30 @@ async def test_a_root_that_slack_will_not_edit_brings_no_other_channels_reply_ba
     assert [(d.kind, d.channel_id) for d in await factory.outbox.claim(clock(), 10)] == [
         (DeliveryKind.REPLY, "C1")
     ]
+
+
+@pytest.mark.backends("sqlite")
+async def test_news_while_edits_are_sent_keeps_the_urgency_of_its_own_thread(
+    factory: Factory, clock: Clock
+) -> None:
+    await factory.leases.heartbeat({TEAM})
+    await subscribe(factory, "all", "C1", "C2")
+    await record_notices(factory, [decoded_notice(REAL)])
+
+    async def settle_all(kind: DeliveryKind, outcome: Outcome) -> None:
+        claimed = await factory.outbox.claim(clock(), 10)
+        assert [delivery.kind for delivery in claimed] == [kind] * 2
+        await factory.outbox.record_outcomes([(delivery, outcome) for delivery in claimed], clock())
+
+    await settle_all(DeliveryKind.ROOT, Delivered(ts="1.1", revision=1))
+    await record_notices(factory, [decoded_notice(REAL, alert_type="INITIAL", minutes=5)])
+    await settle_all(DeliveryKind.REPLY, Delivered(ts="1.2"))
+    edits = await factory.outbox.claim(clock(), 10)
+    threads = {d.channel_id: {d.thread_id: (TEAM, d.channel_id)} for d in edits if d.thread_id is not None}
+    async with factory.database.exclusive_transaction() as connection:
+        # Somebody has the event in C1; in C2 there is a picture.
+        await mark_threads_stale(connection, threads["C1"], clock(), priority=Priority.RETRACTED)
+        await mark_threads_stale(connection, threads["C2"], clock())
+    await factory.outbox.record_outcomes([(d, Delivered(ts="1.1", revision=2)) for d in edits], clock())
+    again = {d.channel_id: d.priority for d in await factory.outbox.claim(clock(), 10)}
+    assert again == {"C1": Priority.RETRACTED, "C2": Priority.EDIT}

@@ -56,6 +56,17 @@ def test_edits_that_were_chosen_by_turn_count() -> None:
     assert select_within_limits(edits[1:], request(edits=1), edits[:1]) == edits[:1]
 
 
+def test_deliveries_that_are_not_urgent_and_were_chosen_by_turn_use_up_their_limit() -> None:
+    replies = [candidate(number, Priority.REPLY) for number in range(3)]
+    alert = candidate(3, Priority.ROOT)
+    assert select_within_limits([*replies[1:], alert], request(non_urgent=1), replies[:1]) == [
+        replies[0],
+        alert,
+    ]
+    # An alert that was chosen by turn uses up none of it.
+    assert select_within_limits(replies, request(non_urgent=1), [alert]) == [alert, replies[0]]
+
+
 def test_one_place_more_for_each_ten_goes_to_the_channels_in_turn() -> None:
     # One channel has an alert at every claim, the other a mock's reply that is always behind.
     loud, quiet = candidate(1, Priority.ROOT), candidate(2, Priority.REPLY, mock=True)

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from bot.app.factory import Factory
 from bot.filters import parse_criteria
+from bot.routing.delivery_times import IMAGE_WAIT
 from bot.routing.intents import AlertOperators, OperatorAlert, ReportUnreadableNotice
 from bot.store import schema
 from bot.store.outbox import claiming
@@ -44,7 +45,6 @@ from bot.store.outbox.models import (
     Retry,
     delivery_row,
 )
-from bot.store.outbox.plan_writer import IMAGE_WAIT
 from tests.support.factories import NOW, TEAM, decoded_notice, record_notices, subscribe
 
 Place = tuple[str, str]

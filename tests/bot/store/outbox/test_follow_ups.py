@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import event, select, text
 
 from bot.app.factory import Factory
+from bot.routing.delivery_times import COALESCE_FOR, REPOST_INTERVAL
 from bot.routing.intents import ChannelRef
 from bot.store import schema
-from bot.store.outbox.follow_up_writer import COALESCE_FOR, REPOST_INTERVAL, request_follow_ups
+from bot.store.outbox.follow_up_writer import request_follow_ups
 from bot.store.outbox.models import (
     EDIT_KINDS,
     DeadLettered,
