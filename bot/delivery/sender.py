@@ -127,6 +127,10 @@ class Sender:
                 self.rate_control.record_post((delivery.team_id, delivery.channel_id))
         return outcome
 
+    def forget_shown_messages(self) -> None:
+        """Forget what messages show: another worker may have edited them since."""
+        self._shown_messages.forget_all()
+
     async def _attempt(self, delivery: Delivery) -> Outcome:
         """Send a delivery. Raises SlackFailure, LeaseLost among them, and StoreUnavailable."""
         if delivery.kind is DeliveryKind.FOLLOW_UP and delivery.follow_up_ts is not None:
