@@ -127,6 +127,10 @@ class Sender:
                 self.rate_control.record_post((delivery.team_id, delivery.channel_id))
         return outcome
 
+    def forget_shown_messages(self) -> None:
+        """Forget what messages show: another worker may have edited them since."""
+        self._shown_messages.forget_all()
+
     async def _attempt(self, delivery: Delivery) -> Outcome:
         """Send a delivery. Raises SlackFailure, LeaseLost among them, and StoreUnavailable."""
         if delivery.kind is DeliveryKind.FOLLOW_UP and delivery.follow_up_ts is not None:
@@ -167,7 +171,7 @@ class Sender:
         if delivery.root_uneditable:
             return DeadLettered(reason="the root can't be edited any more")
         if delivery.posted_revision == delivery.target_revision:
-            return Delivered(ts=ts, revision=delivery.target_revision)
+            return Delivered(ts=ts, revision=delivery.target_revision, is_unchanged=True)
         is_unchanged = self._shown_messages.is_shown(delivery, ts, rendered.message)
         try:
             dropped = await self._call_edit(client, delivery, ts, rendered.message, is_unchanged)
@@ -217,7 +221,7 @@ class Sender:
         if ts is None:
             return DeadLettered(reason="the Follow-up reply is gone")
         if delivery.follow_up_posted == delivery.follow_up_target:
-            return Delivered(ts=ts, revision=delivery.follow_up_target)
+            return Delivered(ts=ts, revision=delivery.follow_up_target, is_unchanged=True)
         is_unchanged = self._shown_messages.is_shown(delivery, ts, rendered.message)
         try:
             dropped = await self._call_edit(client, delivery, ts, rendered.message, is_unchanged)

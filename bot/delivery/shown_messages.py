@@ -52,6 +52,10 @@ class ShownMessages:
         """Forget what a message shows that is about to be changed: only an answer says what became of it."""
         self._shown.pop(_key(delivery), None)
 
+    def forget_all(self) -> None:
+        """Forget what all messages show, since another worker may have edited any."""
+        self._shown.clear()
+
 
 def _key(delivery: Delivery) -> tuple[bool, int]:
     assert delivery.thread_id is not None, "roots and Follow-up replies belong to threads"

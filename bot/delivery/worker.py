@@ -141,6 +141,9 @@ class DeliveryWorker:
         clients = set(self._clients)
         gained = await self._outbox.leases.heartbeat(clients)
         self._heartbeat_workspaces = clients
+        if gained:
+            # Whoever had the lease may have edited a message to a revision that this worker edited it to too.
+            self.sender.forget_shown_messages()
         requeued = await self._outbox.requeue_stalled_of_dead_workers()
         if requeued:
             log.warning("deliveries_requeued", deliveries=requeued, reason="worker_died")

@@ -6,6 +6,7 @@ the event is retracted, or the rule no longer holds. One step comes once for eac
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,8 +32,8 @@ def steps_after_mention(
 
     The steps are those of all rules of the channel that mention one of them for certain. Whoever is `waiting`
     for an earlier mention's step (WEBHOOK for the webhook) keeps that step's time. Whom two rules name at
-    different times is told once; one rule may name somebody again. Mocks and tests have no steps: nobody is
-    to get up for them.
+    different times is told once; one rule may name somebody again, and then they are told as often as that
+    rule says. Mocks and tests have no steps: nobody is to get up for them.
     """
     if superevent.category is not Category.REAL:
         return ()
@@ -44,7 +45,9 @@ def steps_after_mention(
         and set(criteria.notify.targets) & set(targets)
         and evaluator.evaluate_mentions(criteria).matches
     ]
-    named: dict[str, list[tuple[timedelta, int]]] = {}
+    named_at: set[tuple[timedelta, str]] = set()
+    namings: Counter[tuple[int, str]] = Counter()
+    tellings: Counter[str] = Counter()
     is_called = WEBHOOK in waiting
     steps: list[EscalationStep] = []
     every = [(step, number) for number, rule in enumerate(rules) for step in rule.escalation]
@@ -56,13 +59,16 @@ def steps_after_mention(
             continue
         new, told = [], []
         for target in dict.fromkeys(step.targets):
-            before = named.setdefault(target, [])
-            is_named_now = any(after == step.after for after, _ in before)
-            if target not in waiting and not is_named_now:
-                new.append(target)
-                if any(rule != number for _, rule in before):
-                    told.append(target)
-            before.append((step.after, number))
+            namings[number, target] += 1
+            if target in waiting or (step.after, target) in named_at:
+                continue
+            named_at.add((step.after, target))
+            new.append(target)
+            if namings[number, target] <= tellings[target]:
+                # Other rules have them told as often by then as this one.
+                told.append(target)
+            else:
+                tellings[target] += 1
         if new:
             steps.append(replace(step, targets=tuple(new), unless_told=tuple(told)))
     return tuple(steps)

@@ -420,6 +420,9 @@ class SlackClient:
             raise Unavailable(f"can't connect: {error.os_error.strerror or error}") from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise OutcomeUnknown(f"no answer: {type(error).__name__}") from error
+        except UnicodeError as error:
+            # Half a surrogate pair, as a cursor of Slack's may hold, can't be asked with.
+            raise OutcomeUnknown("a text that can't be sent") from error
         data = answer.data
         if answer.status != 200 or not isinstance(data, dict) or not data.get("ok"):
             raise failure_from_answer(answer)

@@ -57,7 +57,9 @@ class WebApi:
     async def call(self, method: str, arguments: Mapping[str, Any]) -> Answer:
         """Call a method once, without the arguments that are None.
 
-        Raises aiohttp.ClientError, and TimeoutError after the session's own time limits.
+        A redirect is not followed: it would take the words of a message to whatever server it names. Raises
+        aiohttp.ClientError, UnicodeError for a form's text that is none, and TimeoutError after the session's
+        own time limits.
         """
         given = {name: value for name, value in arguments.items() if value is not None}
         data: dict[str, str] | bytes
@@ -66,7 +68,9 @@ class WebApi:
         else:
             headers, data = self._json_headers, json.dumps(given).encode()
         url = self._base_url + method
-        async with self._session.post(url, data=data, headers=headers, proxy=self._proxy) as response:
+        async with self._session.post(
+            url, data=data, headers=headers, proxy=self._proxy, allow_redirects=False
+        ) as response:
             body = await response.read()
         return Answer(response.status, response.headers, _parse_json(body))
 

@@ -16,7 +16,8 @@ from bot.local_slack.web_api.rate_limits import RateLimiter
 from bot.store import schema
 from bot.store.channels.acknowledgements import AcknowledgementRepository
 from bot.store.outbox.edit_writer import mark_threads_stale
-from bot.store.outbox.models import Delivery, DeliveryKind, Priority
+from bot.store.outbox.models import Delivered, Delivery, DeliveryKind, Priority
+from formatters.blockkit.message import Message
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import NOW, TEAM, decoded_notice
 
@@ -71,6 +72,27 @@ async def test_edits_begin_one_at_a_time_after_a_pause_and_grow_with_each_that_i
     for made in range(1, MAX_EDITS_PER_WORKSPACE + 5):
         control.record_edit(TEAM)
         assert control.free_edit_slots(TEAM, False) == min(1 + made, MAX_EDITS_PER_WORKSPACE)
+
+
+@pytest.mark.parametrize("kind", [DeliveryKind.EDIT, DeliveryKind.FOLLOW_UP_EDIT])
+async def test_an_edit_that_was_made_already_allows_no_more_edits(
+    harness: DeliveryHarness, kind: DeliveryKind
+) -> None:
+    sender = harness.worker.sender
+
+    async def rendered(delivery: Delivery) -> RenderedMessage | None:
+        return RenderedMessage(message=Message(text="shown already"))
+
+    sender.render = rendered
+    sender.rate_control.record_rate_limit(edit_of(), 0.01)
+    await asyncio.sleep(0.02)
+    done = replace(
+        edit_of(), kind=kind, posted_revision=2, follow_up_ts="1.1", follow_up_target=3, follow_up_posted=3
+    )
+    outcome = await sender.send(done)
+    assert isinstance(outcome, Delivered) and outcome.is_unchanged
+    assert sender.rate_control.free_edit_slots(TEAM, False) == 1
+    assert harness.calls(EDIT) == []
 
 
 async def threads(harness: DeliveryHarness) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -162,6 +163,26 @@ async def test_what_another_worker_edited_is_edited_back(threads: Threads) -> No
     async with threads.harness.factory.database.exclusive_transaction() as connection:
         bumped = {"wanted_revision": 7, "shown_revision": 7}
         await connection.execute(update(schema.threads).values(bumped))
+    await threads.change_root()
+    assert threads.harness.texts(channel)[0] == root["text"]
+
+
+async def test_what_another_worker_edited_to_the_same_revision_is_edited_back(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both sent one edit: this one's lease had run out, and the other was asked for different words."""
+    channel = await threads.open()
+    await threads.change_root()
+    root = threads.harness.local_slack.messages(channel)[0]
+    await threads.harness.client.edit(channel, root["ts"], Message(text="what another worker showed"))
+    worker = threads.harness.worker
+
+    async def heartbeat(workspaces: Collection[str]) -> frozenset[str]:
+        return frozenset(workspaces)
+
+    monkeypatch.setattr(worker._outbox.leases, "heartbeat", heartbeat)
+    await worker._heartbeat()
+    monkeypatch.undo()
     await threads.change_root()
     assert threads.harness.texts(channel)[0] == root["text"]
 

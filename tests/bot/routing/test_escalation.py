@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,6 +79,26 @@ def test_whom_two_rules_name_is_told_by_the_earlier_step() -> None:
     (opened,) = planned([decoded_notice()], [], again)
     assert isinstance(opened, OpenRoot)
     assert opened.steps == (step(5, "<@U2>"), step(10, "<@U2>")), "one rule may name somebody again"
+
+
+@pytest.mark.parametrize(
+    ("other", "unless_told"),
+    [
+        ("10min <@U2>", {5: (), 10: ("<@U2>",), 15: ()}),
+        ("5min <@U2>", {5: (), 15: ()}),
+        ("5min <@U2> 15min <@U2>", {5: (), 15: ()}),
+        ("10min <@U2> 20min <@U2>", {5: (), 10: ("<@U2>",), 15: (), 20: ("<@U2>",)}),
+        ("10min <@U2> 20min <@U2> 25min <@U2>", {5: (), 10: ("<@U2>",), 15: (), 20: ("<@U2>",), 25: ()}),
+    ],
+)
+def test_another_rule_takes_no_reminder_from_whom_one_rule_names_again(
+    other: str, unless_told: dict[int, tuple[str, ...]]
+) -> None:
+    twice = "CBC notify <@U1> escalate 5min <@U2> 15min <@U2>"
+    (opened,) = planned([decoded_notice()], [], twice, f"CBC notify <@U9> escalate {other}")
+    assert isinstance(opened, OpenRoot)
+    found = {round(s.after.total_seconds() / 60): s.unless_told for s in opened.steps}
+    assert found == unless_told
 
 
 def test_steps_of_an_upgrade_are_held_while_somebody_has_it() -> None:

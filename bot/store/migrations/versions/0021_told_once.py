@@ -12,8 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    column = sa.Column("unless_told", sa.String(1000), nullable=False, server_default="")
-    op.add_column("escalation_steps", column)
+    op.add_column(
+        "escalation_steps", sa.Column("unless_told", sa.String(1000), nullable=False, server_default="")
+    )
 
 
 def downgrade() -> None:
