@@ -155,7 +155,7 @@ class CommandRouter:
         """Return the answer, or the sentence that says why there is none. Raises StoreUnavailable."""
         reading, typed = self._read(asked, find_typed_events(asked))
         if (
-            is_question
+            (is_question or self._asks_before_event(asked, typed))
             and reading.command is not None
             and reading.command in ACTING_COMMANDS
             and not (reading.command == "observe change" and has_note(reading.arguments))
@@ -171,6 +171,11 @@ class CommandRouter:
             return found
         introduction = f"“{mrkdwn.plain_text(reading.corrected)}” is read as “{reading.command}”."
         return replace(found, message=answer.with_introduction(introduction, found.message))
+
+    @staticmethod
+    def _asks_before_event(asked: str, typed: list[TypedEvent]) -> bool:
+        """Return whether the words without the events they name end as a question: "ZTF done? S230518h"."""
+        return bool(typed) and is_question(replace_typed_events(asked, typed, [""] * len(typed)))
 
     async def _answer_reading(
         self, reading: Reading, typed: list[TypedEvent], asked: str, context: CommandContext | None

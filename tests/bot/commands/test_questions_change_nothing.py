@@ -24,6 +24,9 @@ from tests.support.factories import NOW
         "observe is Paranal done",
         "has Paranal observed it?",
         "obs Paranal done r 21.5 ?!",
+        "Paranal done? {event}",
+        "observe Paranal done r 21 ? {event}!",
+        "{event} Paranal done? 🙏",
     ],
 )
 async def test_a_question_reports_nothing(
@@ -31,19 +34,19 @@ async def test_a_question_reports_nothing(
 ) -> None:
     await answer_text(factory, "observe Paranal plan 4")
     before = await stored(factory, event)
-    text = await answer_text(factory, words, hours=21)
+    text = await answer_text(factory, words.format(event=event.superevent_id), hours=21)
     assert await stored(factory, event) == before
     assert "Nothing was changed" in text or "Paranal planned · 4 fields" in text
 
 
-@pytest.mark.parametrize("words", ["mute?", "mute this?", "unmute?"])
+@pytest.mark.parametrize("words", ["mute?", "mute this?", "unmute?", "mute? {event}", "unmute? {event}"])
 async def test_a_question_mutes_nothing(factory: Factory, event: Notice, words: str) -> None:
     if words.startswith("un"):
         await answer_text(factory, "mute")
     before = await factory.mutes.mute(*ASKER.channel, event.superevent_id, "U0OTHER", NOW)
     if not words.startswith("un"):
         await factory.mutes.unmute(*ASKER.channel, event.superevent_id, "U0OTHER", NOW)
-    assert "Nothing was changed" in await answer_text(factory, words, THERE)
+    assert "Nothing was changed" in await answer_text(factory, words.format(event=event.superevent_id), THERE)
     after = await factory.mutes.mute(*ASKER.channel, event.superevent_id, "U0OTHER", NOW)
     assert before is not None and after is not None
     assert after.has_changed == (not words.startswith("un"))
