@@ -32,3 +32,18 @@ def tile_areas_deg2(order: Integers) -> Floats:
 def first_pixel(order: Integers, ipix: Integers) -> Integers:
     """Return the first pixel at order MAX_ORDER of tiles given by order and NESTED index."""
     return ipix << 2 * (MAX_ORDER - order)
+
+
+def argsort_descending(values: Floats) -> Integers:
+    """Return the indices that sort values in descending order, those of equal values in ascending order.
+
+    It is argsort(kind="stable") of the negated values in a third of the time: numpy sorts faster where the
+    order of equals doesn't matter, and equals are put in order afterwards, as integers that all differ.
+    """
+    ranking = np.argsort(-values)
+    ordered = values[ranking]
+    differs = ordered[1:] != ordered[:-1]
+    if differs.all():
+        return ranking
+    offset = np.concatenate(([0], np.cumsum(differs))) * values.size
+    return np.asarray(np.sort(ranking + offset) - offset, np.int64)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from bot.samples import edge_cases
 from bot.skymaps import skymap as skymap_module
+from bot.skymaps.arrays import argsort_descending
 from bot.skymaps.distance_moments import conditional_distance
 from bot.skymaps.errors import UnreadableMap
 from bot.skymaps.fits_table import read_table
@@ -751,7 +752,7 @@ def test_gzipped_map_with_wrong_checksum_is_refused() -> None:
 @given(values=st.lists(st.sampled_from([0.0, -0.0, 1e-300, 0.5, 0.25, 3.0]) | st.floats(0, 1e9), min_size=1))
 def test_tiles_of_equal_density_stay_in_order(values: list[float]) -> None:
     array = np.array(values)
-    assert skymap_module._argsort_descending(array).tolist() == np.argsort(-array, kind="stable").tolist()
+    assert argsort_descending(array).tolist() == np.argsort(-array, kind="stable").tolist()
 
 
 @settings(deadline=None)
