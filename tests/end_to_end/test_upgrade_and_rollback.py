@@ -163,8 +163,8 @@ async def leave_the_night_open(world: World) -> None:
         " (select started_at from escalations where escalations.id = escalation_id)",
     )
 
-    for kind in ("mute", "escalation"):
-        await wait_until(lambda kind=kind: world.open(f"kind = '{kind}'"), what=f"a message waits: {kind}")
+    await wait_until(lambda: world.open("kind = 'mute'"), what="a message about the mute waits")
+    await wait_until(lambda: world.open("kind = 'escalation'"), what="a step's message waits")
     await wait_until(lambda: open_calls(world), what="a step's call waits")
 
 
