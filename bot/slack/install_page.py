@@ -105,7 +105,7 @@ def install_page(authorize_url: str) -> str:
 def security_headers() -> dict[str, str]:
     """Return the headers with which the page is served.
 
-    No other site may frame it, lest somebody presses its button without seeing it; none learns its address.
+    No other site may frame it, so that nobody presses its button without seeing it; none learns its address.
     """
     style = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
     return {
