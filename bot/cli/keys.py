@@ -18,7 +18,7 @@ def new_key() -> None:
 
 
 def rotate_keys() -> None:
-    """Encrypt the stored tokens of all workspaces anew, with the first of GWEVENT_SECRET_KEYS."""
+    """Encrypt the stored tokens of all workspaces again, with the first of GWEVENT_SECRET_KEYS."""
     from bot.app.factory import open_factory
     from bot.settings import SettingsError
     from bot.slack.token_cipher import InvalidKeys, TokenCipher

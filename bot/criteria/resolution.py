@@ -98,7 +98,7 @@ def _resolve_criteria(criteria: Criteria, definitions: _Definitions) -> Criteria
 
 
 def _resolve(node: Filter, sets: Mapping[str, CriteriaSet]) -> Filter:
-    # Two conditions stay two, so the nodes are made anew instead of composed.
+    # Two conditions stay two, so the nodes are rebuilt instead of composed.
     match node:
         case And(parts):
             return And(tuple(_resolve(part, sets) for part in parts))

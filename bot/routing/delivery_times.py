@@ -24,7 +24,5 @@ MAYBE_POSTED_MAX_AGE = timedelta(hours=24)
 
 After that its news is old, and the next notice opens a new root message.
 """
-ESCALATION_CLOSES_AFTER = timedelta(days=1)
-"""Time after its beginning at which an escalation is closed, whatever became of it."""
 DRILL_CLOSES_AFTER = timedelta(minutes=15)
 """Time after its last step at which a drill ends, if nobody has pressed "I have it"."""

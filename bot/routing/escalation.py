@@ -20,6 +20,9 @@ from formatters.models.notice import Category
 from formatters.models.subscription import Criteria
 from formatters.models.superevent import Superevent
 
+ESCALATION_CLOSES_AFTER = timedelta(days=1)
+"""Time after its beginning at which an escalation is closed, whatever became of it."""
+
 
 def steps_after_mention(
     targets: Collection[str],

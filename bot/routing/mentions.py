@@ -96,7 +96,7 @@ def _with_steps(
 ) -> list[Mention]:
     """Return the mention of `targets` in a thread with who is next; the steps are held if somebody has it.
 
-    Who had it before it was retracted was told to stand down, so somebody is to take it anew.
+    Who had it before it was retracted was told to stand down, so somebody is to take it again.
     """
     if not targets:
         return []

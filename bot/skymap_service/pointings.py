@@ -17,7 +17,7 @@ from formatters.models.superevent import Superevent
 
 PLANS_KEPT = 32
 MAX_AGE = timedelta(minutes=1)
-"""Age from which a plan that has begun is made anew: its first field would be over."""
+"""Age from which a plan that has begun is made again: its first field would be over."""
 
 _Key = tuple[NoticeKey, bool, PlanRequest]
 

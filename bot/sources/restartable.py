@@ -1,4 +1,4 @@
-"""A source that is made anew when its reader, or what is behind it, met a defect."""
+"""A source that is built again when its reader, or what is behind it, met a defect."""
 
 from __future__ import annotations
 

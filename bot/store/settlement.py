@@ -273,7 +273,7 @@ async def _dead_letter_thread(connection: AsyncConnection, dead: DeadBatch, now:
 
 
 async def _forget_lost_follow_up(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
-    """Forget a Follow-up reply that was deleted or can't be edited; news is posted anew."""
+    """Forget a Follow-up reply that was deleted or can't be edited; news is posted again."""
     await forget_lost_follow_ups(connection, dead, now)
 
 

@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.criteria.decided_grades import DecidedGrades
 from bot.filters import CriteriaEvaluator
-from bot.routing.delivery_times import ESCALATION_CLOSES_AFTER
 from bot.routing.escalation import (
+    ESCALATION_CLOSES_AFTER,
     EscalationFacts,
     StepAction,
     StepDecision,

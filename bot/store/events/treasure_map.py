@@ -92,7 +92,7 @@ class TreasureMapRepository:
     async def pointings(self, superevent_id: str) -> TreasureMapReading:
         """Return what was last read of a superevent, with the instruments' names and fields of view.
 
-        A fan-out asks for each of its channels: the pointings, of which there may be 100,000, are read anew
+        A fan-out asks for each of its channels: the pointings, of which there may be 100,000, are read again
         only if the row or an instrument was written since, which is asked each time.
         """
         listed = select(func.count(), func.max(_i.c.listed_at), func.max(_i.c.footprint_read_at))

@@ -60,7 +60,7 @@ async def record_follow_ups(
 async def forget_lost_follow_ups(
     connection: AsyncConnection, dead: Sequence[tuple[Delivery, DeadLettered]], now: datetime
 ) -> None:
-    """Forget replies that were deleted or can't be edited; news that came with the edit is posted anew."""
+    """Forget replies that were deleted or can't be edited; news that came with the edit is posted again."""
     lost = {d.thread_id: d for d, o in dead if o.is_follow_up_lost and d.thread_id is not None}
     if not lost:
         return

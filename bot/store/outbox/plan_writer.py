@@ -352,7 +352,7 @@ async def _open_roots(
             )
         )
         await connection.execute(delete(_m).where(_m.c.thread_id == known[channel]))
-        # The new root mentions anew, and its steps count from then.
+        # The new root mentions again, and its steps count from then.
         mine = _e.c.thread_id == known[channel]
         await end_escalations(connection, mine, EscalationEnd.CONDITION, now)
         # The reply stood, if anywhere, below a root that is gone.

@@ -35,7 +35,7 @@ class OutboxStatistics:
         self._database = database
 
     async def counts(self, team_id: str | None = None) -> OutboxCounts:
-        """How much waits, is dead, is quarantined; deliveries of one workspace, or of all (None)."""
+        """Count what waits, is dead, is quarantined; deliveries of one workspace, or of all (None)."""
         query = (
             select(_d.c.state, func.count(), func.min(_d.c.created_at))
             .where(_is_unsent())
@@ -57,7 +57,7 @@ class OutboxStatistics:
         )
 
     async def count_by_state(self) -> dict[str, int]:
-        """How many deliveries that weren't sent stand where."""
+        """Count the deliveries that weren't sent, by state."""
         query = select(_d.c.state, func.count()).where(_is_unsent()).group_by(_d.c.state)
         async with self._database.read_transaction() as connection:
             return {row[0]: row[1] for row in (await connection.execute(query)).all()}
@@ -65,7 +65,7 @@ class OutboxStatistics:
     async def count_overdue(
         self, now: datetime, posts: timedelta, edits: timedelta
     ) -> tuple[int, datetime | None]:
-        """How many deliveries wait for longer than they should, and since when the oldest does.
+        """Count the deliveries that wait for longer than they should; return since when the oldest does too.
 
         Posts longer than `posts`, edits longer than `edits`: Slack takes only so many of them a minute.
         """
@@ -81,7 +81,7 @@ class OutboxStatistics:
         return count, oldest
 
     async def median_posting_time(self, latest: int = 50) -> timedelta | None:
-        """How long the latest roots and replies took from the notice's receipt to the channel, the median.
+        """Return the median time of the latest roots and replies from the notice's receipt to the channel.
 
         None if nothing was posted yet.
         """
