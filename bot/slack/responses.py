@@ -20,9 +20,9 @@ def failure_from_answer(answer: Answer) -> SlackFailure:
     data = answer.data if isinstance(answer.data, dict) else {}
     reason = data.get("error")
     given = data.get("errors")
-    errors = given if isinstance(given, list) else []
+    errors = [_storable(str(why)) for why in given] if isinstance(given, list) else []
     if reason == "invalid_blocks":
-        for why in map(str, errors):
+        for why in errors:
             # A file that isn't ready, or an image that Slack couldn't fetch.
             if "slack file" in why or "downloading image failed" in why:
                 return FileNotReady(why.partition(" [")[0])
@@ -31,12 +31,17 @@ def failure_from_answer(answer: Answer) -> SlackFailure:
     if not isinstance(reason, str) or not reason:
         is_strange = status == 200 and not isinstance(answer.data, dict)
         return OutcomeUnknown("an answer that is no JSON object" if is_strange else f"HTTP {status}")
-    found = failure_from_code(reason, retry_after)
+    found = failure_from_code(_storable(reason), retry_after)
     if isinstance(found, Unlisted) and status >= 500:
         # Slack refuses with 200 or 4xx. After a 5xx the call may have been done.
-        return OutcomeUnknown(reason)
-    found.details = tuple(map(str, errors))
+        return OutcomeUnknown(found.reason)
+    found.details = tuple(errors)
     return found
+
+
+def _storable(text: str) -> str:
+    """Return a text that any database takes, with U+0000 and halves of surrogate pairs as escapes."""
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _parse_retry_after(header: object) -> float | None:

@@ -148,6 +148,22 @@ async def test_a_workspace_that_is_gone_before_its_call_pages_nobody(
     assert pager.calls == []
 
 
+@pytest.mark.slow
+@pytest.mark.backends("sqlite", "postgresql")
+async def test_a_workspace_with_thousands_of_escalations_can_be_deleted(
+    factory: Factory, clock: Clock
+) -> None:
+    """PostgreSQL takes 65,535 parameters, and each escalation has three calls that may be asked for."""
+    night = Night(factory, clock)
+    await night.begin()
+    row = {"team_id": TEAM, "channel_id": "C1", "thread_id": night.thread, "started_at": clock()}
+    async with factory.database.exclusive_transaction() as connection:
+        await connection.execute(insert(_e), [row] * 22_000)
+    await factory.installations.delete_workspace(TEAM, clock())
+    async with factory.database.read_transaction() as connection:
+        assert (await connection.execute(select(_e.c.id).limit(1))).first() is None
+
+
 async def test_escalations_of_one_thread_that_is_gone_resolve_one_incident(
     factory: Factory, clock: Clock, pager: Pager
 ) -> None:

@@ -10,7 +10,8 @@ from aiohttp.test_utils import TestServer
 from bot.slack.client import SlackClient
 from bot.slack.errors import OutcomeUnknown
 from bot.slack.message_metadata import DeliveryMetadata
-from bot.slack.web_api import form_values
+from bot.slack.responses import failure_from_answer
+from bot.slack.web_api import Answer, form_values
 from formatters.blockkit.message import Message
 
 
@@ -77,3 +78,12 @@ async def test_half_a_surrogate_pair_in_a_cursor_ends_as_a_failure_of_slack() ->
         client = SlackClient("xoxb-1", f"{server.make_url('/api/')}", session)
         with pytest.raises(OutcomeUnknown):
             await client.find_delivery("C1", DeliveryMetadata(delivery_id=1), None)
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\0b", "two\nlines"])
+@pytest.mark.parametrize("status", [200, 500])
+def test_the_reason_of_a_refusal_can_be_stored(text: str, status: int) -> None:
+    """An outcome that can't be recorded would leave its delivery as being sent."""
+    failure = failure_from_answer(Answer(status, {}, {"ok": False, "error": text, "errors": [text]}))
+    for stored in (failure.reason, *failure.details):
+        assert stored.isprintable() and stored.isascii()
