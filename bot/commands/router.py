@@ -231,7 +231,8 @@ class CommandRouter:
             elif not named.is_about_event and name not in ("help", "test"):
                 # "S230518h unsubscribe 1" isn't about that event, and what it means is a guess.
                 return Reading(topic=Topic.CARD, arguments=f"{name} {reading.arguments}"), typed
-            if len(typed) > 1 and name not in ("check", "visible"):
+            # What is stored or muted for one of several events is refused, not answered by a comparison.
+            if len(typed) > 1 and name not in ("check", "visible") and not named.may_change:
                 reading = Reading(topic=Topic.COMPARE)
         return self._expanded(reading), typed
 
