@@ -367,6 +367,9 @@ class CommandRouter:
             return await self._answer_nonstandard(*named, context)
         if names_sites(question):
             return await self._answer_about_event(self._commands_by_word["visible"], question, [], context)
+        site, _, last_word = question.rpartition(" ")
+        if last_word.casefold() == "plan" and names_sites(site.rstrip(",:")):
+            return await self._answer_about_event(self._commands_by_word["plan"], site, [], context)
         first = question.partition(" ")[0]
         if looks_like_event_id(first):
             return _Answer(await self._events.suggest_ids(first))
