@@ -71,7 +71,8 @@ def test_what_ends_as_a_question_is_one(text: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["was {event} observed", "is {event} done", "nobody observed {event}", "anyone observing {event}"]
+    "words",
+    ["was {event} observed", "is {event} done", "nobody observed {event}", "anyone observing {event}"],
 )
 async def test_who_observed_is_answered_where_no_telescope_is_named(
     factory: Factory, event: Notice, paranal: Telescope, words: str
