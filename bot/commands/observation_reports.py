@@ -304,14 +304,15 @@ class ObservationReports:
                 " channel, so there is nothing to take back."
             )
         at = night_times.utc_day_and_clock(last.changed_at)
-        whose = "" if last.user_id == new.user_id else " Somebody else had reported it."
+        sentences = [f"{last.instrument}'s report of {at} is taken back: {answers.fields_words(last)}."]
+        if last.fields:
+            sentences.append("Its fields of the plan count as planned again.")
+        if last.user_id != new.user_id:
+            sentences.append("Somebody else had reported it.")
         return answers.reported_message(
             answers.Reported(
                 superevent=superevent,
-                sentences=(
-                    f"{last.instrument}'s report of {at} is taken back: {answers.fields_words(last)}.",
-                    f"Its fields of the plan count as planned again.{whose}",
-                ),
+                sentences=tuple(sentences),
                 next_words=f"observe {superevent.superevent_id}",
             )
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.commands.errors import CommandError
 from bot.commands.observe_fields import PastedFields
@@ -16,6 +16,9 @@ from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.observation import MAX_FIELDS, NewObservation, Observation, ObservationStatus
 from formatters.models.superevent import Superevent
 from formatters.text import night_times, quantities
+
+EXAMPLE_DELAY = timedelta(minutes=10)
+"""How long after the merger the time lies that a refusal gives as an example: one it would not refuse."""
 
 
 class ImpossibleTime(CommandError):
@@ -91,7 +94,7 @@ def check_time(time: datetime | None, superevent: Superevent, now: datetime) -> 
             said = f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         raise ImpossibleTime(
             f"{said} is before the merger ({night_times.utc_day_and_clock(merger)}): write the date too, as"
-            f" in at {merger:%Y-%m-%d} 03:20 UTC."
+            f" in at {(merger + EXAMPLE_DELAY).astimezone(UTC):%Y-%m-%d %H:%M} UTC."
         )
 
 

@@ -333,7 +333,9 @@ class _Reader:
             return Selection(first=self._count)
         if self._numbers:
             numbers = tuple(dict.fromkeys(self._numbers))
-            if min(numbers) < 1 or len(numbers) > MAX_FIELDS:
+            if len(numbers) > MAX_FIELDS:
+                raise CommandError(f"{len(numbers)} fields: an observation has 1 to {MAX_FIELDS} fields.")
+            if min(numbers) < 1:
                 raise CommandError("Fields are numbered from 1, as /gwevent plan lists them.")
             return Selection(numbers=numbers)
         if self._is_all or self._is_rest:

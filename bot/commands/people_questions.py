@@ -8,7 +8,8 @@ _OBSERVES = re.compile(
     r"\bwho(?:'s|s| is| are| else| all)?\b.*\b(?:observ\w+|follow\w*|looking|pointing)\b|\bobservers\b"
 )
 _OBSERVED = re.compile(
-    r"^(?:has|have|had|did|is|was) (?:\S+ ){1,5}?(?:observed?|observing|done)"
+    # No word between them where the event's name stood: "was S261120c observed".
+    r"^(?:has|have|had|did|is|was|nobody|no one|any(?:body|one)) (?:\S+ ){0,5}?(?:observed?|observing|done)"
     r"(?: (?:it|this|that|event|already|yet|now))*$"
 )
 _OTHER_SIGNALS = re.compile(r"\b(?:fermi|gbm|swift|bat|guano|icecube|raven|grbs?|neutrinos?|gamma)\b")

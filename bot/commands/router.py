@@ -231,7 +231,8 @@ class CommandRouter:
             elif not named.is_about_event and name not in ("help", "test"):
                 # "S230518h unsubscribe 1" isn't about that event, and what it means is a guess.
                 return Reading(topic=Topic.CARD, arguments=f"{name} {reading.arguments}"), typed
-            if len(typed) > 1 and name not in ("check", "visible"):
+            # What is stored or muted for one of several events is refused, not answered by a comparison.
+            if len(typed) > 1 and name not in ("check", "visible") and not named.may_change:
                 reading = Reading(topic=Topic.COMPARE)
         return self._expanded(reading), typed
 
@@ -366,6 +367,9 @@ class CommandRouter:
             return await self._answer_nonstandard(*named, context)
         if names_sites(question):
             return await self._answer_about_event(self._commands_by_word["visible"], question, [], context)
+        site, _, last_word = question.rpartition(" ")
+        if last_word.casefold() == "plan" and names_sites(site.rstrip(",:")):
+            return await self._answer_about_event(self._commands_by_word["plan"], site, [], context)
         first = question.partition(" ")[0]
         if looks_like_event_id(first):
             return _Answer(await self._events.suggest_ids(first))

@@ -241,12 +241,14 @@ def read_question(
 
 
 def _is_sentence(first: str, words: Sequence[str], event_count: int) -> bool:
-    """Return whether a command's word begins a sentence instead: "list all events", "map of …" doesn't."""
+    """Return whether a command's word begins a sentence instead: "list all events"; "map of …" doesn't."""
     if first in ("show", "list", "find", "all"):
         rest = {word.casefold().strip(TRAILING_MARKS) for word in words[1:]}
         return event_count > 0 or bool(
             rest & {"map", "skymap", "history", "me", "sites", "subscriptions", "help", "criteria"}
         )
+    if first == "history":
+        return event_count == 0 and bool({"subscriptions", "subscription"} & {*map(str.casefold, words[1:])})
     return False
 
 
@@ -262,7 +264,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
     if not event_count and (drill := read_drill_sentence(plain)) is not None:
         return Reading(nearest=drill)
     if re.search(r"\bsubscri(?:bed|ptions?)\b", plain) and not event_count:
-        return Reading(command="subscriptions")
+        is_past = re.search(r"\b(?:history|changed|changes)\b", plain) is not None
+        return Reading(command="subscriptions", arguments="history" if is_past else "")
     if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
         return Reading(command="check", arguments=inside["what"])
     if not event_count and (how := _HOW_TO.search(plain)):

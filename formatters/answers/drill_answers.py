@@ -40,8 +40,8 @@ def event_waits() -> Message:
 def no_rule(number: int) -> Message:
     """Return the answer that a subscription has nothing to drill."""
     return error_message(
-        f"Subscription {number} mentions nobody, so there is nothing to drill; nothing was begun. Give it a"
-        f" rule, as in /gwevent edit {number} CBC notify @group if NS escalate 5min @second."
+        f"Subscription {number} mentions nobody, so there is nothing to drill; nothing was begun."
+        f" /gwevent edit {number} opens its form, where it gets somebody to mention."
     )
 
 

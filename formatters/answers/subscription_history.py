@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, plain_text, truncate_escaped
 from formatters.models.channel_change import PAGE_SIZE, ChannelChange, CriteriaSetState, SubscriptionState
-from formatters.models.event_action import EventAction, action_words
+from formatters.models.event_action import EventAction, EventActionKind, action_words
 from formatters.text import quantities
 from formatters.text.change_text import author_names, grade_differences, site_differences
 
 _MAX_HISTORY_WORDS_CHARS = 300
+_ESCAPED_PERSON = re.compile(r"&lt;(@[A-Z0-9]{2,30}|!subteam\^[A-Z0-9]{2,30})&gt;")
 
 
 def subscription_history(changes: Sequence[ChannelChange | EventAction], page: int, total: int) -> Message:
@@ -46,7 +48,11 @@ def action_line(action: EventAction) -> str:
         what = f"{plain_text(action.superevent_id)} {what}"
     if action.detail:
         what = f"{what}: {plain_text(action.detail, _MAX_HISTORY_WORDS_CHARS)}"
-    return f"{when} · {author_names([action.user_id])} · {escape(what, SECTION_MAX)}"
+    said = escape(what, SECTION_MAX)
+    if action.kind == EventActionKind.DRILL_BEGUN:
+        # The subscription's words: only Slack knows the names of the people and groups in it.
+        said = _ESCAPED_PERSON.sub(r"<\1>", said)
+    return f"{when} · {author_names([action.user_id])} · {said}"
 
 
 def change_line(change: ChannelChange) -> str:

@@ -68,3 +68,23 @@ async def test_a_question_mutes_nothing(factory: Factory, event: Notice, words: 
 )
 def test_what_ends_as_a_question_is_one(text: str, expected: bool) -> None:
     assert is_question(text) is expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["was {event} observed", "is {event} done", "nobody observed {event}", "anyone observing {event}"],
+)
+async def test_who_observed_is_answered_where_no_telescope_is_named(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    text = await answer_text(factory, words.format(event=event.superevent_id), hours=21)
+    assert "Paranal planned · 4 fields" in text
+
+
+@pytest.mark.parametrize("words", ["Paranal plan", "Paranal, plan", "Paranal Plan?"])
+async def test_a_site_before_the_word_plan_is_planned_for(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    assert "Plan for Paranal" in await answer_text(factory, words)
+    assert not await stored(factory, event)

@@ -198,6 +198,35 @@ async def test_a_report_about_the_wrong_event_is_taken_back(
     assert len((await stored(factory, event))[0].fields) == 4
 
 
+async def test_nothing_of_a_plan_is_said_to_come_back_where_no_fields_were_reported(
+    factory: Factory, event: Notice, paranal: Telescope
+) -> None:
+    await answer_text(factory, "observe Paranal done r 21")
+    text = await answer_text(factory, "observe Paranal undo")
+    assert "is taken back: fields not said" in text and "planned again" not in text
+
+
+async def test_a_report_about_two_events_is_refused_in_words(
+    factory: Factory, event: Notice, paranal: Telescope
+) -> None:
+    for words in (
+        "observe Paranal done r 21 {0} S241125n",
+        "mute {0} S241125n",
+        "S241125n {0} observe Paranal",
+    ):
+        text = await answer_text(factory, words.format(event.superevent_id))
+        assert "One event at a time" in text and "compared" not in text
+    assert not await stored(factory, event)
+
+
+async def test_more_fields_than_a_report_holds_are_counted(
+    factory: Factory, event: Notice, paranal: Telescope
+) -> None:
+    numbers = ",".join(str(number) for number in range(1, 170))
+    text = await answer_text(factory, f"observe Paranal done {numbers}")
+    assert "numbered from 1" not in text
+
+
 async def test_undo_takes_no_fields(factory: Factory, event: Notice, paranal: Telescope) -> None:
     await answer_text(factory, "observe Paranal done r 21")
     assert "undo takes back" in await answer_text(factory, "observe Paranal undo 3 r")
@@ -226,6 +255,14 @@ async def test_a_phone_whose_clock_is_ahead_doesnt_move_a_report_to_the_day_befo
 async def test_a_mistyped_year_shows(factory: Factory, event: Notice, paranal: Telescope) -> None:
     text = await answer_text(factory, "observe Paranal done r 21.5 at 2025-11-23 03:20", hours=21)
     assert "2025-11-23 03:20 UTC is before the merger" in text
+
+
+async def test_the_time_that_a_refusal_gives_as_an_example_is_taken(
+    factory: Factory, event: Notice, paranal: Telescope
+) -> None:
+    text = await answer_text(factory, "observe Paranal done r 21.5 at 2025-11-23 03:20", hours=21)
+    example = text[text.index("as in at ") + len("as in ") :].rstrip(".")
+    assert "has observed it" in await answer_text(factory, f"observe Paranal done r 21.5 {example}", hours=21)
 
 
 @pytest.mark.parametrize("words", ["is it muted", "who muted this"])
