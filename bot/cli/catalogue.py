@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from bot.cli.runner import env_file_option, fail, load_settings
-from bot.cli.switches import Command, Group
+from bot.cli.switches import SwitchCommand, SwitchGroup
 
 NED_LVS = "ned-lvs"
 
 app = typer.Typer(
-    cls=Group,
+    cls=SwitchGroup,
     help="Catalogues of galaxies, for /gwevent galaxies: import, fetch, list, remove.",
     no_args_is_help=True,
 )
@@ -37,7 +37,7 @@ def _complete_installed() -> list[str]:
         return []
 
 
-@app.command("import", cls=Command)
+@app.command("import", cls=SwitchCommand)
 def import_(
     file: Annotated[Path, typer.Argument(help="NED-LVS or another table of galaxies: FITS, CSV, Parquet.")],
     name: Annotated[
@@ -51,7 +51,7 @@ def import_(
     _run(lambda: catalogue_job.import_file(load_settings(), file, name))
 
 
-@app.command(cls=Command)
+@app.command(cls=SwitchCommand)
 def fetch(
     name: Annotated[
         str, typer.Argument(help="ned-lvs: NED's Local Volume Sample.", autocompletion=_complete_fetched)
@@ -66,7 +66,7 @@ def fetch(
     _run(lambda: catalogue_job.fetch_ned_lvs(load_settings(), keep=keep))
 
 
-@app.command("list", cls=Command)
+@app.command("list", cls=SwitchCommand)
 def list_() -> None:
     """List the catalogues, and say which one is used. Exit status 1: that one can't be read."""
     from bot.cli import catalogue_job
@@ -75,7 +75,7 @@ def list_() -> None:
         raise typer.Exit(1)
 
 
-@app.command(cls=Command)
+@app.command(cls=SwitchCommand)
 def remove(
     name: Annotated[str, typer.Argument(help="Its name in the list.", autocompletion=_complete_installed)],
 ) -> None:

@@ -22,35 +22,35 @@ from bot.cli import (
     service,
     transfer,
 )
-from bot.cli.switches import Command, Group
+from bot.cli.switches import SwitchCommand, SwitchGroup
 from bot.runtime import standard_streams
 
 app = typer.Typer(
     name="gwevent",
-    cls=Group,
+    cls=SwitchGroup,
     help="LIGO/Virgo/KAGRA public alerts in Slack.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-app.command(cls=Command)(service.run)
-app.command(cls=Command)(service.consume)
-app.command(cls=Command)(service.serve)
-app.command(cls=Command)(demo.demo)
-app.command(cls=Command)(notices.show)
-app.command(cls=Command)(notices.preview)
-app.command(cls=Command)(notices.ask)
-app.command(cls=Command)(replay.replay)
-app.command(cls=Command)(backfill.backfill)
-app.command(cls=Command)(doctor.doctor)
-app.command(cls=Command)(keys.new_key)
-app.command(cls=Command)(keys.rotate_keys)
-app.command(cls=Command)(service.migrate)
-app.command(cls=Command)(transfer.export)
-app.command("import", cls=Command)(transfer.import_)
-app.command(cls=Command)(people.audit)
-app.command(cls=Command)(people.forget_person)
-app.command(cls=Command)(notices.samples)
+app.command(cls=SwitchCommand)(service.run)
+app.command(cls=SwitchCommand)(service.consume)
+app.command(cls=SwitchCommand)(service.serve)
+app.command(cls=SwitchCommand)(demo.demo)
+app.command(cls=SwitchCommand)(notices.show)
+app.command(cls=SwitchCommand)(notices.preview)
+app.command(cls=SwitchCommand)(notices.ask)
+app.command(cls=SwitchCommand)(replay.replay)
+app.command(cls=SwitchCommand)(backfill.backfill)
+app.command(cls=SwitchCommand)(doctor.doctor)
+app.command(cls=SwitchCommand)(keys.new_key)
+app.command(cls=SwitchCommand)(keys.rotate_keys)
+app.command(cls=SwitchCommand)(service.migrate)
+app.command(cls=SwitchCommand)(transfer.export)
+app.command("import", cls=SwitchCommand)(transfer.import_)
+app.command(cls=SwitchCommand)(people.audit)
+app.command(cls=SwitchCommand)(people.forget_person)
+app.command(cls=SwitchCommand)(notices.samples)
 app.add_typer(catalogue.app, name="catalogue")
 
 

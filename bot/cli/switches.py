@@ -10,7 +10,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 
-class Command(TyperCommand):
+class SwitchCommand(TyperCommand):
     """A command of `gwevent`."""
 
     def get_params(self, ctx: Any) -> list[Any]:
@@ -18,7 +18,7 @@ class Command(TyperCommand):
         return _without_types(super().get_params(ctx))
 
 
-class Group(TyperGroup):
+class SwitchGroup(TyperGroup):
     """A group of commands, or `gwevent` itself."""
 
     def get_params(self, ctx: Any) -> list[Any]:
