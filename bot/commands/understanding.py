@@ -247,9 +247,8 @@ def _is_sentence(first: str, words: Sequence[str], event_count: int) -> bool:
         return event_count > 0 or bool(
             rest & {"map", "skymap", "history", "me", "sites", "subscriptions", "help", "criteria"}
         )
-    if first == "history":
-        return event_count == 0 and bool({"subscriptions", "subscription"} & {*map(str.casefold, words[1:])})
-    return False
+    named = {"subscriptions", "subscription"}
+    return first == "history" and event_count == 0 and not named.isdisjoint(map(str.casefold, words))
 
 
 def _read_sentence(sentence: str, folded: str, event_count: int, commands: Collection[str]) -> Reading | None:
@@ -264,10 +263,12 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
     if not event_count and (drill := read_drill_sentence(plain)) is not None:
         return Reading(nearest=drill)
     if re.search(r"\bsubscri(?:bed|ptions?)\b", plain) and not event_count:
-        is_past = re.search(r"\b(?:history|changed|changes)\b", plain) is not None
-        return Reading(command="subscriptions", arguments="history" if is_past else "")
+        page = "history" if re.search(r"\b(?:history|changed|changes)\b", plain) else ""
+        return Reading(command="subscriptions", arguments=page)
     if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
         return Reading(command="check", arguments=inside["what"])
+    if not event_count and _HAPPENED.fullmatch(plain) and "events" in commands:
+        return Reading(command="events", arguments="last night")
     if not event_count and (how := _HOW_TO.search(plain)):
         return Reading(command="help", arguments=how[1])
     if "help" in plain.split():
@@ -361,6 +362,7 @@ _FORMATS = ("moc", "json", "ds9", "csv", "tiles", "aladin", "mocpy")
 _SUBSCRIBING = re.compile(
     r"\b(?:notify|alert|ping|tell|inform|warn|call) (?:me|us)\b|\b(?:sign ?up|follow)\b"
 )
+_HAPPENED = re.compile(r"(?:what|anything)(?:'s| has| is)? happen(?:ed|ing)?(?: (?:tonight|today|now))?")
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
     r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan|observe|coverage"

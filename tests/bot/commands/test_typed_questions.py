@@ -422,6 +422,7 @@ def test_no_text_keeps_the_rules_busy(text: str) -> None:
         ("S230518h circulars", "https://gcn.nasa.gov/circulars?query=S230518h"),
         ("which sites do we have", "no sites yet"),
         ("what am I subscribed to?", "no subscription"),
+        ("what happened tonight?", "since"),
         ("history of subscriptions", "No change of what this channel receives"),
         ("who changed the subscriptions?", "No change of what this channel receives"),
         ("is the bot running", "Last notice"),
