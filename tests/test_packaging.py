@@ -20,7 +20,6 @@ PACKAGES = ("bot", "formatters")
 NEVER_IMPORTED = {
     "six",  # hop-client imports it and doesn't declare it
     "tzdata",  # zoneinfo reads it where the system has no time zones
-    "aiosqlite",  # SQLAlchemy loads it by its name in the database's URL
 }
 
 
