@@ -30,6 +30,10 @@ _FILLERS = frozenset(
         "list",
         "all",
         "now",
+        "yet",
+        "our",
+        "total",
+        "already",
     )
 )
 _SENTENCE = re.compile(
@@ -42,6 +46,11 @@ _MARKS = ",:;.?!()'\"“”"
 def asks_for_coverage(plain: str) -> bool:
     """Return True for a sentence in small letters such as "what is covered" or "what sky is left"."""
     return _SENTENCE.search(plain) is not None
+
+
+def unread_coverage_words(plain: str) -> str:
+    """Return what is left of a sentence that asks for `coverage` by that noun: "ztf coverage" is "ztf"."""
+    return plain.replace("coverage", " ") if re.search(r"\bcoverage\b", plain) else ""
 
 
 def read_coverage_words(arguments: str) -> Export | None:

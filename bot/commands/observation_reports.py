@@ -21,11 +21,13 @@ from bot.commands.observation_values import (
     footprint_notes,
     merger_time,
     name_notes,
+    refuse_incomplete,
     refuse_retracted,
-    refuse_without_details,
     thread_notes,
     typed_name,
+    which_fields,
 )
+from bot.commands.observe_sentences import is_told
 from bot.commands.observe_targets import Target, channel_targets, known_names
 from bot.commands.observe_words import EXAMPLES, ObserveWords, Verb, parse_observe_words
 from bot.commands.plan_words import parse_plan_words
@@ -68,7 +70,7 @@ class ObservationReports:
 
     async def report(self, superevent: Superevent, text: str, context: CommandContext) -> Message:
         """Store what the words after `observe` report, and return the answer."""
-        refuse_without_details(superevent, text)
+        refuse_incomplete(superevent, text)
         now = self._clock()
         own = await self._stores.sites.for_channel(*context.channel)
         # In a thread: names are compared with all that are known, and 500 lines take a while.
@@ -89,6 +91,11 @@ class ObservationReports:
             observed_at=words.observed_at,
             note=words.note,
         )
+        if words.verb is Verb.DONE and is_told(text) and words.fields is None and not words.values.selection:
+            plan = await self._stores.observations.whole_plan(
+                *context.channel, superevent.superevent_id, new.instrument
+            )
+            raise which_fields(new, plain_text(typed_name(words.target), 60), plan)
         try:
             message = await self._store(superevent, words, new, own, now)
         except TooManyObservations:

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
-from bot.commands.coverage_words import asks_for_coverage
+from bot.commands.coverage_words import asks_for_coverage, unread_coverage_words
 from bot.commands.drill_sentences import read_drill_sentence
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
@@ -273,10 +273,10 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="help", arguments=how[1])
     if "help" in plain.split():
         return Reading(command="help", arguments=" ".join(unexplained_words(plain.replace("help", ""))))
-    if event_count > 1:
-        return Reading(topic=Topic.COMPARE)
     if "observe" in commands and (report := read_observe_sentence(sentence)) is not None:
         return Reading(command="observe", arguments=report)
+    if event_count > 1:
+        return Reading(topic=Topic.COMPARE)
     if has_position(sentence):
         return Reading(command="check", arguments=position_words(sentence))
     if wants_to_take(plain):
@@ -298,7 +298,9 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
     if "plan" in commands and (plan := read_plan_sentence(sentence)) is not None:
         return Reading(command="plan", arguments=plan)
     if "coverage" in commands and asks_for_coverage(plain):
-        return Reading(command="coverage")
+        return Reading(
+            command="coverage", arguments=" ".join(unexplained_words(unread_coverage_words(plain)))
+        )
     if (command := _inner_command(plain, event_count, commands)) is not None:
         return command
     if event_count and _ABOUT_EVENT[0][1].search(plain):
@@ -422,7 +424,7 @@ def _asks_about_one(plain: str, topic: Topic) -> bool:
 
 def unexplained_words(plain: str) -> list[str]:
     """Return the words of a question that say nothing gwevent knows: neither fillers nor ids."""
-    return [word for word in re.findall(r"[\w'@<>=-]+", plain.casefold()) if word not in _FILLERS]
+    return [word for word in re.findall(r"[\w'@<>=-]+(?:\.\d+)*", plain.casefold()) if word not in _FILLERS]
 
 
 def without_fillers(sentence: str) -> str:
