@@ -48,7 +48,7 @@ def asks_for_coverage(plain: str) -> bool:
     return _SENTENCE.search(plain) is not None
 
 
-def unread_coverage_words(plain: str) -> str:
+def besides_coverage(plain: str) -> str:
     """Return what is left of a sentence that asks for `coverage` by that noun: "ztf coverage" is "ztf"."""
     return plain.replace("coverage", " ") if re.search(r"\bcoverage\b", plain) else ""
 

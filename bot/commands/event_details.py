@@ -186,10 +186,11 @@ class EventDetailsCommand:
         return event_details.image_message(superevent, notice, image)
 
 
-_SAYS_NOTHING = frozenset(
-    """map maps skymap skymaps sky image images picture pictures plot png history notices notice timeline table
-    latest newest last update updates please pls plz""".split()
-)
+_NOTHING_WORDS = """
+    map maps skymap skymaps sky image images picture pictures plot png history notices notice timeline
+    table latest newest last update updates
+"""
+_SAYS_NOTHING = frozenset(_NOTHING_WORDS.split())
 """Words beside `map` and `history` that ask for what these answer anyway."""
 
 
@@ -199,7 +200,8 @@ def _refuse_unread(superevent: Superevent, command: str, arguments: str) -> None
     for word in words:
         if word.casefold() not in _SAYS_NOTHING and unexplained_words(word):
             raise CommandError(
-                f'"{plain_text(word, 40)}" says nothing here: type {command} {superevent.superevent_id} alone.'
+                f'"{plain_text(word, 40)}" says nothing here:'
+                f" type {command} {superevent.superevent_id} alone."
             )
 
 

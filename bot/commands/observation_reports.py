@@ -19,6 +19,7 @@ from bot.commands.observation_values import (
     chosen_numbers,
     done_fields,
     footprint_notes,
+    is_without_fields,
     merger_time,
     name_notes,
     refuse_incomplete,
@@ -27,7 +28,6 @@ from bot.commands.observation_values import (
     typed_name,
     which_fields,
 )
-from bot.commands.observe_sentences import is_told
 from bot.commands.observe_targets import Target, channel_targets, known_names
 from bot.commands.observe_words import EXAMPLES, ObserveWords, Verb, parse_observe_words
 from bot.commands.plan_words import parse_plan_words
@@ -91,7 +91,7 @@ class ObservationReports:
             observed_at=words.observed_at,
             note=words.note,
         )
-        if words.verb is Verb.DONE and is_told(text) and words.fields is None and not words.values.selection:
+        if is_without_fields(words, text):
             plan = await self._stores.observations.whole_plan(
                 *context.channel, superevent.superevent_id, new.instrument
             )

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 from bot.commands.errors import CommandError
 from bot.commands.observe_fields import PastedFields
-from bot.commands.observe_sentences import done_by_nobody, given_up_by
+from bot.commands.observe_sentences import done_by_nobody, given_up_by, is_told
 from bot.commands.observe_targets import Target
 from bot.commands.observe_times import CLOCKS_DIFFER
 from bot.commands.observe_values import Selection
-from bot.commands.observe_words import NOTE_MAX
+from bot.commands.observe_words import NOTE_MAX, ObserveWords, Verb
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.observation import MAX_FIELDS, NewObservation, Observation, ObservationStatus
 from formatters.models.superevent import Superevent
@@ -115,6 +115,12 @@ def refuse_incomplete(superevent: Superevent, text: str) -> None:
             "Nothing was stored. Which telescope? Write its name too, as in /gwevent observe ZTF"
             f" {plain_text(done, 80)} {event}."
         )
+
+
+def is_without_fields(words: ObserveWords, text: str) -> bool:
+    """Return whether a sentence tells that something is done, with or without a band and a depth alone."""
+    is_said = words.fields is not None or words.values.selection is not None
+    return words.verb is Verb.DONE and is_told(text) and not is_said
 
 
 def which_fields(new: NewObservation, name: str, plan: Observation | None) -> CommandError:

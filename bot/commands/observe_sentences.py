@@ -52,8 +52,8 @@ _GIVEN_UP = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"(?:the )?(?P<name>\S+(?: \S+){{0,3}}?) {_BE}{_GIVING_UP}(?P<rest>(?:[ ,.;:(-].*)?)",
-        rf"(?:(?:we|i)(?:'re|'m)? )?{_BE}{_GIVING_UP} (?:at|with|on|from) (?:the )?(?P<name>\S+(?: \S+){{0,3}})"
-        r"(?P<rest>)",
+        rf"(?:(?:we|i)(?:'re|'m)? )?{_BE}{_GIVING_UP} (?:at|with|on|from) (?:the )?"
+        r"(?P<name>\S+(?: \S+){0,3})(?P<rest>)",
     )
 )
 _DONE_WITH = re.compile(

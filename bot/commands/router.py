@@ -158,14 +158,17 @@ class CommandRouter:
         if is_question and not typed and (named := await self._split_nonstandard(asked)) is not None:
             about = self._read_about_nonstandard(named[1])
             if about.command is not None and _acts(about):
-                standing = ACTING_COMMANDS[about.command] or Reading(topic=Topic.CARD)
-                found = await self._answer_nonstandard(named[0], standing, context)
+                shown = ACTING_COMMANDS[about.command] or Reading(topic=Topic.CARD)
+                found = await self._answer_nonstandard(named[0], shown, context)
                 return replace(
                     found, message=answer.with_introduction(QUESTION_CHANGES_NOTHING, found.message)
                 )
         if is_question and reading.command is not None and _acts(reading):
             # "ZTF done?" asks, and nothing is stored, muted or begun because of a question.
             standing = ACTING_COMMANDS[reading.command]
+            if standing is not None and not typed:
+                # The last word may be an event's id that isn't in LVK's form.
+                standing = replace(standing, arguments=asked.split()[-1])
             if standing is None:
                 return _Answer(helping.error_message(QUESTION_CHANGES_NOTHING))
             found = await self._answer_reading(standing, typed, asked, context)
@@ -351,7 +354,7 @@ class CommandRouter:
         return await self._with_thread_link(CommandAnswer(message, superevent.superevent_id), context, True)
 
     async def _split_nonstandard(self, asked: str) -> tuple[str, str] | None:
-        """Return the id in another form than LVK's that a question begins with, and the rest; None without."""
+        """Return the id in another form than LVK's that a question begins with, and the rest."""
         return await self._events.split_leading_nonstandard_id(" ".join(asked.split()))
 
     def _read_about_nonstandard(self, rest: str) -> Reading:

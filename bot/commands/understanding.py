@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
-from bot.commands.coverage_words import asks_for_coverage, unread_coverage_words
+from bot.commands.coverage_words import asks_for_coverage, besides_coverage
 from bot.commands.drill_sentences import read_drill_sentence
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
@@ -199,7 +199,6 @@ _SEPARATOR_BEFORE = re.compile(r"^(?:[,:;/|…—]+\s*|[.?!>=&-]+\s+)+")
 MAX_SENTENCE_WORDS = 40
 """A longer question is no sentence that rules understand."""
 
-
 _PERIOD_AFTER_LAST = re.compile(
     r"(?:last|latest)\s+(?:\d+\s*)?(?:hours?|days?|weeks?|months?|years?|h|d|w|yr|fortnight"
     r"|mon\w*|tues\w*|wednes\w*|thurs\w*|fri\w*|satur\w*|sun\w*)\b",
@@ -298,9 +297,7 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
     if "plan" in commands and (plan := read_plan_sentence(sentence)) is not None:
         return Reading(command="plan", arguments=plan)
     if "coverage" in commands and asks_for_coverage(plain):
-        return Reading(
-            command="coverage", arguments=" ".join(unexplained_words(unread_coverage_words(plain)))
-        )
+        return Reading(command="coverage", arguments=" ".join(unexplained_words(besides_coverage(plain))))
     if (command := _inner_command(plain, event_count, commands)) is not None:
         return command
     if event_count and _ABOUT_EVENT[0][1].search(plain):

@@ -140,7 +140,9 @@ async def test_a_verb_of_one_event_takes_no_second_one(factory: Factory, event: 
     assert "One event at a time" in text and "compared" not in text
 
 
-@pytest.mark.parametrize("words", ["Trigger1 mute?", "observe ZTF done? Trigger1", "Trigger1 observe ZTF done?"])
+@pytest.mark.parametrize(
+    "words", ["Trigger1 mute?", "observe ZTF done? Trigger1", "Trigger1 observe ZTF done?"]
+)
 async def test_a_question_about_an_id_in_another_form_changes_nothing(
     factory: Factory, event: Notice, words: str
 ) -> None:
