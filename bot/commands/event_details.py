@@ -188,7 +188,7 @@ class EventDetailsCommand:
 
 _NOTHING_WORDS = """
     map maps skymap skymaps sky image images picture pictures plot png history notices notice timeline
-    table latest newest last update updates
+    table latest newest last update updates updated localization localisation timeline changed
 """
 _SAYS_NOTHING = frozenset(_NOTHING_WORDS.split())
 """Words beside `map` and `history` that ask for what these answer anyway."""

@@ -17,12 +17,12 @@ from bot.commands.observation_values import (
     as_observation,
     check_time,
     chosen_numbers,
+    complete_report,
     done_fields,
     footprint_notes,
     is_without_fields,
     merger_time,
     name_notes,
-    refuse_incomplete,
     refuse_retracted,
     thread_notes,
     typed_name,
@@ -70,7 +70,7 @@ class ObservationReports:
 
     async def report(self, superevent: Superevent, text: str, context: CommandContext) -> Message:
         """Store what the words after `observe` report, and return the answer."""
-        refuse_incomplete(superevent, text)
+        text = complete_report(superevent, text)
         now = self._clock()
         own = await self._stores.sites.for_channel(*context.channel)
         # In a thread: names are compared with all that are known, and 500 lines take a while.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.commands.errors import CommandError
 from bot.commands.observe_fields import PastedFields
-from bot.commands.observe_sentences import done_by_nobody, given_up_by, is_told
+from bot.commands.observe_sentences import TOLD, done_by_nobody, given_up_by, is_told, report_without_details
 from bot.commands.observe_targets import Target
 from bot.commands.observe_times import CLOCKS_DIFFER
 from bot.commands.observe_values import Selection
@@ -98,10 +98,11 @@ def check_time(time: datetime | None, superevent: Superevent, now: datetime) -> 
         )
 
 
-def refuse_incomplete(superevent: Superevent, text: str) -> None:
-    """Raise CommandError for sentences that say what happened, and not exactly what is to be stored.
+def complete_report(superevent: Superevent, text: str) -> str:
+    """Return a report as its grammar reads it: the name in a sentence that has no more stands in quotes.
 
-    They tell that a telescope gives up, or what was done and not by which one.
+    Raises CommandError for sentences that say what happened, and not exactly what is to be stored: that a
+    telescope gives up, or what was done and not by which one.
     """
     event = superevent.superevent_id
     if (given_up := given_up_by(text)) is not None:
@@ -115,6 +116,8 @@ def refuse_incomplete(superevent: Superevent, text: str) -> None:
             "Nothing was stored. Which telescope? Write its name too, as in /gwevent observe ZTF"
             f" {plain_text(done, 80)} {event}."
         )
+    name_alone = report_without_details(text)
+    return text if name_alone is None else f'{TOLD} "{name_alone.replace(chr(34), "")}"'
 
 
 def is_without_fields(words: ObserveWords, text: str) -> bool:

@@ -43,7 +43,7 @@ _WITHOUT_DETAILS = tuple(
 _GIVING_UP = (
     r"(?:(?P<clouded>(?:clouded|weathered|rained|fogged|snowed)(?: (?:out|over))?)"
     r"|abort(?:s|ed)?|gave up(?: on)?|gives up(?: on)?|skips|skipped|dropped|lost"
-    r"|(?:(?:did|could|can|will|does|do|has|have|is|was)(?: not|n't)|cannot|can't|won't|never)"
+    r"|(?:(?:did|could|can|will|does|do|is|was)(?: not|n't)|cannot|can't|won't|never)"
     r" (?:get|got|reach|reached|observe|observed|observing|point|pointed|start|started|make|made|do|done)"
     r"(?: (?:to|at|it|there))*)"
 )
@@ -59,6 +59,20 @@ _GIVEN_UP = tuple(
 _DONE_WITH = re.compile(
     r"(?:the )?(?P<name>\S+(?: \S+){0,3}?) (?:is|are|was|were|got) (?:all |now |already |just )?"
     rf"(?:done|finished|through) (?:with|observing|on)(?: {_EVENT})?(?P<rest>(?:[ ,.;:].*)?)",
+    re.IGNORECASE,
+)
+_TOLD_FIRST = re.compile(
+    rf"(?:the )?(?P<name>.+?) (?:(?:has|have|had|just|already|also) ){{0,2}}{_LOOKED}(?: {_EVENT})?"
+    r"(?P<rest>(?:[ ,;:].*)?)",
+    re.IGNORECASE,
+)
+_TOLD_LAST = re.compile(
+    rf"(?:{_EVENT} )?(?:was|has been|got) (?:just |already |also )?{_LOOKED} {_BY} (?P<words>.+)",
+    re.IGNORECASE,
+)
+_BY_NOBODY = re.compile(
+    r"(?:(?:i|we)(?:'m|'re| are| am)? )?(?:all )?(?:done|finished|completed)(?:"
+    rf"(?: with| observing)?(?: {_EVENT})?|(?: with)?(?: {_EVENT})? (?P<values>[^ ]*\d.*))",
     re.IGNORECASE,
 )
 _REASON_START = re.compile(
@@ -85,6 +99,8 @@ def read_observe_sentence(sentence: str) -> str | None:
         return f"{TOLD} it with {name}"
     if (given_up := _telescope_that_gives_up(sentence)) is not None:
         return f"{_GIVES_UP} {given_up[0]}: {given_up[1]}"
+    if (report := _told_with_values(sentence)) is not None:
+        return report
     if (told := _DONE_WITH.fullmatch(sentence)) is not None and _is_telescope(told["name"]):
         return f"{TOLD} {told['name']} {told['rest'].strip(' ,.;:')}".strip()
     if (said := _OBSERVING.match(sentence)) is not None:
@@ -92,9 +108,9 @@ def read_observe_sentence(sentence: str) -> str | None:
         if rest.casefold() in _ALONE and (said["who"] or "").strip().casefold()[:1] == "i":
             return MYSELF
         return f"{TOLD} {rest}" if said["verb"].casefold() == "observed" else rest
-    if re.match(r"(?:done|finished|completed)\b.*\d", sentence, re.IGNORECASE):
+    if (nobody := _BY_NOBODY.fullmatch(sentence)) is not None:
         # Which telescope is asked; whose plan it is would be a guess.
-        return f"{_WHOSE} {sentence}"
+        return f"{_WHOSE} done {nobody['values'] or ''}".strip()
     found = _REPORT.match(sentence)
     if found is None or not _is_telescope(found["name"]):
         return None
@@ -118,6 +134,19 @@ def given_up_by(report: str) -> tuple[str, str] | None:
 def done_by_nobody(report: str) -> str | None:
     """Return what a sentence says was done, if it doesn't say by which telescope: "done 12 r 21.5"."""
     return report.removeprefix(_WHOSE).strip() if report.startswith(_WHOSE) else None
+
+
+def _told_with_values(sentence: str) -> str | None:
+    """Return the report of "ZTF observed it in r to 21.5" or "it was observed by ZTF in r"."""
+    found = _TOLD_FIRST.fullmatch(sentence)
+    if found is not None and _is_telescope(found["name"]):
+        return f"{TOLD} {found['name']} {found['rest'].strip(' ,;:.!')}".strip()
+    found = _TOLD_LAST.fullmatch(sentence)
+    words = [] if found is None else found["words"].split()
+    for count in range(min(4, len(words)), 0, -1):
+        if _is_telescope(" ".join(words[:count]).strip(",;:")):
+            return f"{TOLD} {' '.join(words)}"
+    return None
 
 
 def _telescope_that_gives_up(sentence: str) -> tuple[str, str] | None:

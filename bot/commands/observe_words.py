@@ -344,6 +344,12 @@ def has_note(text: str) -> bool:
     return _NOTE.search(text.partition("\n")[0]) is not None
 
 
+def without_note(text: str) -> str:
+    """Return the words before a remark."""
+    noted = _NOTE.search(text)
+    return text if noted is None else text[: noted.start()]
+
+
 def _without_fillers(words: list[str]) -> list[str]:
     kept = [word.strip(",;:") for word in words if word.casefold().strip(",.;:!?") not in _FILLERS]
     return [word for word in kept if word]

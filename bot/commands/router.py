@@ -14,6 +14,7 @@ from bot.commands.command_table import (
     command_table,
     expand_plural,
     has_note,
+    without_note,
 )
 from bot.commands.command_types import Command, CommandAnswer
 from bot.commands.context import CommandContext
@@ -269,7 +270,7 @@ class CommandRouter:
             context = await self._authorizer.authorize(context)
         if command.is_about_event:
             if not typed and not command.takes_set_names:
-                refuse_described_event(asked)
+                refuse_described_event(without_note(asked) if command.name in ACTING_COMMANDS else asked)
             found = await self._answer_about_event(command, arguments, typed, context)
         else:
             assert command.handler is not None

@@ -264,6 +264,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
     if re.search(r"\bsubscri(?:bed|ptions?)\b", plain) and not event_count:
         page = "history" if re.search(r"\b(?:history|changed|changes)\b", plain) else ""
         return Reading(command="subscriptions", arguments=page)
+    if "observe" in commands and (report := read_observe_sentence(sentence)) is not None:
+        return Reading(command="observe", arguments=report)
     if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
         return Reading(command="check", arguments=inside["what"])
     if not event_count and _HAPPENED.fullmatch(plain) and "events" in commands:
@@ -272,8 +274,6 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="help", arguments=how[1])
     if "help" in plain.split():
         return Reading(command="help", arguments=" ".join(unexplained_words(plain.replace("help", ""))))
-    if "observe" in commands and (report := read_observe_sentence(sentence)) is not None:
-        return Reading(command="observe", arguments=report)
     if event_count > 1:
         return Reading(topic=Topic.COMPARE)
     if has_position(sentence):
@@ -349,7 +349,7 @@ def _inner_command(plain: str, event_count: int, commands: Collection[str]) -> R
         ("preliminary", "history"),
     ):
         if word in words and command in commands:
-            return Reading(command=command)
+            return Reading(command=command, arguments=words[0] if words[1:] == [word] else "")
     if not event_count and words[:1] == ["show"]:
         for word in words[1:]:
             if word in ("sites", "subscriptions", "help", "status", "latest"):

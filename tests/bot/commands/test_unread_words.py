@@ -23,6 +23,10 @@ from tests.support.factories import decoded_notice, record_notices
         ("Paranal is done with {0}", ""),
         ("Paranal is done with {0} r 21.5", " r 21.5"),
         ("observed Paranal r 21.5", " r 21.5"),
+        ("Paranal observed {0} r 21.5", " r 21.5"),
+        ("Paranal imaged {0} in r to 21.5", " r 21.5"),
+        ("{0} was observed by Paranal in r", " r"),
+        ("Paranal observed {0}", ""),
     ],
 )
 async def test_a_report_in_a_sentence_asks_which_fields_also_where_it_tells_band_and_depth(
@@ -92,7 +96,25 @@ async def test_who_says_that_a_telescope_gives_up_is_shown_the_command_and_nothi
     assert [one.status for one in await stored(factory, event)] == [ObservationStatus.CANCELLED]
 
 
-@pytest.mark.parametrize("words", ["done 12 r 21.5", "done 12 r 21.5 {0}", "{0} done 12 r 21.5"])
+@pytest.mark.parametrize("words", ["done with {0}", "{0} done"])
+async def test_done_alone_asks_which_telescope(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    text = await answer_text(factory, words.format(event.superevent_id))
+    assert "Which telescope" in text and f"observe ZTF done {event.superevent_id}" in text
+
+
+async def test_a_telescope_of_another_name_is_asked_which_fields(factory: Factory, event: Notice) -> None:
+    text = await answer_text(factory, f"we observed {event.superevent_id} with MyScope")
+    assert f'/gwevent observe "MyScope" done {event.superevent_id}' in text
+    assert await stored(factory, event) == ()
+
+
+async def test_a_note_may_name_a_kind_of_event(factory: Factory, event: Notice, paranal: Telescope) -> None:
+    assert "has observed it" in await answer_text(factory, "observe Paranal done r 21 note like the mock")
+
+
+@pytest.mark.parametrize("words", ["done 12 r 21.5", "done 12 r 21.5 {0}", "{0} all done 12 r 21.5"])
 async def test_done_without_a_telescope_asks_which(
     factory: Factory, event: Notice, paranal: Telescope, words: str
 ) -> None:
@@ -120,6 +142,8 @@ async def test_an_event_told_by_its_kind_is_asked_about(factory: Factory, event:
         ("history {0} frobnicate", "frobnicate"),
         ("coverage {0} ZTF", "ztf"),
         ("ZTF coverage {0}", "ztf"),
+        ("Paranal map {0}", "paranal"),
+        ("frob history {0}", "frob"),
     ],
 )
 async def test_a_word_that_a_verb_doesnt_read_is_named(
