@@ -142,10 +142,11 @@ def which_fields(new: NewObservation, name: str, plan: Observation | None) -> Co
             f" below {command}{said}{when} {event}. That alone stores that it observed, without fields."
         )
     first = min(12, len(plan.fields))
+    example = said if new.depth is not None else f"{said} mag 21.5" if said else " r 21.5"
     return CommandError(
         f"{asked} All fields of its plan: {command}{said}{when} {event}. The first {first} of them,"
         f" in {new.band or 'r'} to {new.depth or 21.5:g} mag: {command} {first}"
-        f"{said or ' r 21.5'}{when} {event}."
+        f"{example}{when} {event}."
     )
 
 
