@@ -102,6 +102,9 @@ class EventDetailsCommand:
                 f'"{level[0].strip()}": only the 90 % region is exported:'
                 f" export {word} {superevent.superevent_id}."
             )
+        if word != "tiles":
+            # What follows "tiles" describes a telescope's, and the answer says that `plan` has those.
+            _refuse_unread(superevent, f"export {word}", arguments, _EXPORT_WORDS)
         # A terminal has no limit of characters.
         limit = None if context is None else event_details.MAX_CODE_CHARS
         match FORMAT_WORDS[word]:
@@ -194,11 +197,33 @@ _SAYS_NOTHING = frozenset(_NOTHING_WORDS.split())
 """Words beside `map` and `history` that ask for what these answer anyway."""
 
 
-def _refuse_unread(superevent: Superevent, command: str, arguments: str) -> None:
+_EXPORT_WORDS = _SAYS_NOTHING | {
+    *FORMAT_WORDS,
+    *(
+        "export",
+        "file",
+        "files",
+        "ascii",
+        "string",
+        "format",
+        "fits",
+        "contour",
+        "contours",
+        "credible",
+        "area",
+    ),
+    *("data", "record", "90", "90%", "%", "0.9", "0.90", "percent", "level", "download", "copy", "polygon"),
+    *("polygons", "list"),
+}
+
+
+def _refuse_unread(
+    superevent: Superevent, command: str, arguments: str, known: frozenset[str] = _SAYS_NOTHING
+) -> None:
     """Raise CommandError for a word that isn't read: the answer would be about something else."""
     words = [word.strip(",:;.?!()'\"") for word in arguments.split()]
     for word in words:
-        if word.casefold() not in _SAYS_NOTHING and unexplained_words(word):
+        if word.casefold() not in known and unexplained_words(word):
             raise CommandError(
                 f'"{plain_text(word, 40)}" says nothing here:'
                 f" type {command} {superevent.superevent_id} alone."

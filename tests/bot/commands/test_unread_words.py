@@ -139,6 +139,8 @@ async def test_an_event_told_by_its_kind_is_asked_about(factory: Factory, event:
     [
         ("map Paranal {0}", "Paranal"),
         ("map {0} frobnicate", "frobnicate"),
+        ("export moc {0} frobnicate", "frobnicate"),
+        ("csv {0} frobnicate", "frobnicate"),
         ("history {0} frobnicate", "frobnicate"),
         ("coverage {0} ZTF", "ztf"),
         ("ZTF coverage {0}", "ztf"),
