@@ -11,6 +11,7 @@ from bot.commands.errors import CommandError
 from bot.commands.plural_words import about_named_event as about_named_event
 from bot.commands.plural_words import expand_plural as expand_plural
 from bot.commands.plural_words import has_note as has_note
+from bot.commands.plural_words import without_note as without_note
 from bot.commands.understanding import unexplained_words
 from bot.filters.vocabulary import is_filter_word
 from formatters.answers import help as helping

@@ -30,6 +30,13 @@ _FILLERS = frozenset(
         "list",
         "all",
         "now",
+        "yet",
+        "so",
+        "far",
+        "until",
+        "our",
+        "total",
+        "already",
     )
 )
 _SENTENCE = re.compile(
@@ -42,6 +49,11 @@ _MARKS = ",:;.?!()'\"“”"
 def asks_for_coverage(plain: str) -> bool:
     """Return True for a sentence in small letters such as "what is covered" or "what sky is left"."""
     return _SENTENCE.search(plain) is not None
+
+
+def besides_coverage(plain: str) -> str:
+    """Return what is left of a sentence that asks for `coverage` by that noun: "ztf coverage" is "ztf"."""
+    return plain.replace("coverage", " ") if re.search(r"\bcoverage\b", plain) else ""
 
 
 def read_coverage_words(arguments: str) -> Export | None:

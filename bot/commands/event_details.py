@@ -12,6 +12,7 @@ from functools import partial
 from bot.commands.command_types import EventHandler
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
+from bot.commands.understanding import unexplained_words
 from bot.skymap_service.cache import NoticeMaps, SkyMapCache
 from bot.skymap_service.image_process import ImageFailed
 from bot.skymaps.ds9 import polygon_lines
@@ -21,6 +22,7 @@ from bot.skymaps.skymap import SkyMap, credible_areas
 from formatters.answers import answer, event_details, event_history, region_file
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.posts.channel_view import ImageRef
@@ -73,11 +75,13 @@ class EventDetailsCommand:
     async def history(
         self, superevent: Superevent, arguments: str, context: CommandContext | None
     ) -> Message:
-        """Answer `history`: a table of all notices."""
+        """Answer `history`: a table of all notices. Raises CommandError."""
+        _refuse_unread(superevent, "history", arguments)
         return event_history.message(superevent, self._clock())
 
     async def map(self, superevent: Superevent, arguments: str, context: CommandContext | None) -> Message:
-        """Answer `map`: the picture of the newest sky map. Raises StoreUnavailable."""
+        """Answer `map`: the picture of the newest sky map. Raises CommandError, StoreUnavailable."""
+        _refuse_unread(superevent, "map", arguments)
         return await self._image_answer(superevent, None if context is None else context.team_id)
 
     async def export(self, superevent: Superevent, arguments: str, context: CommandContext | None) -> Message:
@@ -98,6 +102,9 @@ class EventDetailsCommand:
                 f'"{level[0].strip()}": only the 90 % region is exported:'
                 f" export {word} {superevent.superevent_id}."
             )
+        if word != "tiles":
+            # What follows "tiles" describes a telescope's, and the answer says that `plan` has those.
+            _refuse_unread(superevent, f"export {word}", arguments, _EXPORT_WORDS)
         # A terminal has no limit of characters.
         limit = None if context is None else event_details.MAX_CODE_CHARS
         match FORMAT_WORDS[word]:
@@ -180,6 +187,47 @@ class EventDetailsCommand:
         except ImageFailed as failure:
             return event_details.no_image(superevent, failure.reason)
         return event_details.image_message(superevent, notice, image)
+
+
+_NOTHING_WORDS = """
+    map maps skymap skymaps sky image images picture pictures plot png history notices notice timeline
+    table latest newest last update updates updated localization localisation timeline changed
+"""
+_SAYS_NOTHING = frozenset(_NOTHING_WORDS.split())
+"""Words beside `map` and `history` that ask for what these answer anyway."""
+
+
+_EXPORT_WORDS = _SAYS_NOTHING | {
+    *FORMAT_WORDS,
+    *(
+        "export",
+        "file",
+        "files",
+        "ascii",
+        "string",
+        "format",
+        "fits",
+        "contour",
+        "contours",
+        "credible",
+        "area",
+    ),
+    *("data", "record", "90", "90%", "%", "0.9", "0.90", "percent", "level", "download", "copy", "polygon"),
+    *("polygons", "list"),
+}
+
+
+def _refuse_unread(
+    superevent: Superevent, command: str, arguments: str, known: frozenset[str] = _SAYS_NOTHING
+) -> None:
+    """Raise CommandError for a word that isn't read: the answer would be about something else."""
+    words = [word.strip(",:;.?!()'\"") for word in arguments.split()]
+    for word in words:
+        if word.casefold() not in known and unexplained_words(word):
+            raise CommandError(
+                f'"{plain_text(word, 40)}" says nothing here:'
+                f" type {command} {superevent.superevent_id} alone."
+            )
 
 
 _NO_MAP = "No sky map of {} was received that can be read."

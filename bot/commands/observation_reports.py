@@ -17,14 +17,16 @@ from bot.commands.observation_values import (
     as_observation,
     check_time,
     chosen_numbers,
+    complete_report,
     done_fields,
     footprint_notes,
+    is_without_fields,
     merger_time,
     name_notes,
     refuse_retracted,
-    refuse_without_details,
     thread_notes,
     typed_name,
+    which_fields,
 )
 from bot.commands.observe_targets import Target, channel_targets, known_names
 from bot.commands.observe_words import EXAMPLES, ObserveWords, Verb, parse_observe_words
@@ -68,7 +70,7 @@ class ObservationReports:
 
     async def report(self, superevent: Superevent, text: str, context: CommandContext) -> Message:
         """Store what the words after `observe` report, and return the answer."""
-        refuse_without_details(superevent, text)
+        text = complete_report(superevent, text)
         now = self._clock()
         own = await self._stores.sites.for_channel(*context.channel)
         # In a thread: names are compared with all that are known, and 500 lines take a while.
@@ -89,6 +91,11 @@ class ObservationReports:
             observed_at=words.observed_at,
             note=words.note,
         )
+        if is_without_fields(words, text):
+            plan = await self._stores.observations.whole_plan(
+                *context.channel, superevent.superevent_id, new.instrument
+            )
+            raise which_fields(new, plain_text(typed_name(words.target), 60), plan)
         try:
             message = await self._store(superevent, words, new, own, now)
         except TooManyObservations:

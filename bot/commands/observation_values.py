@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 from bot.commands.errors import CommandError
 from bot.commands.observe_fields import PastedFields
-from bot.commands.observe_sentences import report_without_details
+from bot.commands.observe_sentences import TOLD, done_by_nobody, given_up_by, is_told, report_without_details
 from bot.commands.observe_targets import Target
 from bot.commands.observe_times import CLOCKS_DIFFER
 from bot.commands.observe_values import Selection
-from bot.commands.observe_words import NOTE_MAX
+from bot.commands.observe_words import NOTE_MAX, ObserveWords, Verb
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.observation import MAX_FIELDS, NewObservation, Observation, ObservationStatus
 from formatters.models.superevent import Superevent
@@ -98,15 +98,55 @@ def check_time(time: datetime | None, superevent: Superevent, now: datetime) -> 
         )
 
 
-def refuse_without_details(superevent: Superevent, text: str) -> None:
-    """Raise CommandError for words that say only that a telescope observed: which fields would be a guess."""
-    name = report_without_details(text)
-    if name is None:
-        return
-    command, event = f"/gwevent observe {plain_text(name, 40)} done", superevent.superevent_id
-    raise CommandError(
-        "Nothing was stored, since which fields were observed isn't said. All fields of its plan:"
-        f" {command} {event}. The first 12 of them, in r to 21.5 mag: {command} 12 r 21.5 {event}."
+def complete_report(superevent: Superevent, text: str) -> str:
+    """Return a report as its grammar reads it: the name in a sentence that has no more stands in quotes.
+
+    Raises CommandError for sentences that say what happened, and not exactly what is to be stored: that a
+    telescope gives up, or what was done and not by which one.
+    """
+    event = superevent.superevent_id
+    if (given_up := given_up_by(text)) is not None:
+        name, reason = given_up
+        command = " ".join(f"/gwevent observe {plain_text(name, 40)} cancel {plain_text(reason, 80)}".split())
+        raise CommandError(
+            f"Nothing was changed. To give up the plan of {plain_text(name, 40)}: {command} {event}."
+        )
+    if (done := done_by_nobody(text)) is not None:
+        raise CommandError(
+            "Nothing was stored. Which telescope? Write its name too, as in /gwevent observe ZTF"
+            f" {plain_text(done, 80)} {event}."
+        )
+    name_alone = report_without_details(text)
+    return text if name_alone is None else f'{TOLD} "{name_alone.replace(chr(34), "")}"'
+
+
+def is_without_fields(words: ObserveWords, text: str) -> bool:
+    """Return whether a sentence tells that something is done, with or without a band and a depth alone."""
+    is_said = words.fields is not None or words.values.selection is not None
+    return words.verb is Verb.DONE and is_told(text) and not is_said
+
+
+def which_fields(new: NewObservation, name: str, plan: Observation | None) -> CommandError:
+    """Return the question about a report told in a sentence: which fields are meant would be a guess.
+
+    `name` is the instrument's as it is typed; `plan` is its plan, None if it has none.
+    """
+    said = "" if new.band is None else f" {new.band.replace(' (Vega)', ' Vega')}"
+    said += "" if new.depth is None else f" {'mag ' if new.band is None else ''}{new.depth:g}"
+    when = "" if new.observed_at is None else f" at {new.observed_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    command, event = f"/gwevent observe {name} done", new.superevent_id
+    asked = "Nothing was stored, since which fields were observed isn't said."
+    if plan is None or not plan.fields:
+        return CommandError(
+            f"{asked} {new.instrument} has no plan with fields in this channel: paste them, one on each line"
+            f" below {command}{said}{when} {event}. That alone stores that it observed, without fields."
+        )
+    first = min(12, len(plan.fields))
+    example = said if new.depth is not None else f"{said} mag 21.5" if said else " r 21.5"
+    return CommandError(
+        f"{asked} All fields of its plan: {command}{said}{when} {event}. The first {first} of them,"
+        f" in {new.band or 'r'} to {new.depth or 21.5:g} mag: {command} {first}"
+        f"{example}{when} {event}."
     )
 
 

@@ -40,9 +40,51 @@ _WITHOUT_DETAILS = tuple(
     )
 )
 """Sentences that say that a telescope observed, and nothing of which fields, band and depth."""
+_GIVING_UP = (
+    r"(?:(?P<clouded>(?:clouded|weathered|rained|fogged|snowed)(?: (?:out|over))?)"
+    r"|abort(?:s|ed)?|gave up(?: on)?|gives up(?: on)?|skips|skipped|dropped|lost"
+    r"|(?:(?:did|could|can|will|does|do|is|was)(?: not|n't)|cannot|can't|won't|never)"
+    r" (?:get|got|reach|reached|observe|observed|observing|point|pointed|start|started|make|made|do|done)"
+    r"(?: (?:to|at|it|there))*)"
+)
+_BE = r"(?:(?:is|was|are|were|got|gets|has|have|been|being|just|now|already|also|all|completely) )*"
+_GIVEN_UP = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"(?:the )?(?P<name>\S+(?: \S+){{0,3}}?) {_BE}{_GIVING_UP}(?P<rest>(?:[ ,.;:(-].*)?)",
+        rf"(?:(?:we|i)(?:'re|'m)? )?{_BE}{_GIVING_UP} (?:at|with|on|from) (?:the )?"
+        r"(?P<name>\S+(?: \S+){0,3})(?P<rest>)",
+    )
+)
+_DONE_WITH = re.compile(
+    r"(?:the )?(?P<name>\S+(?: \S+){0,3}?) (?:is|are|was|were|got) (?:all |now |already |just )?"
+    rf"(?:done|finished|through) (?:with|observing|on)(?: {_EVENT})?(?P<rest>(?:[ ,.;:].*)?)",
+    re.IGNORECASE,
+)
+_TOLD_FIRST = re.compile(
+    rf"(?:the )?(?P<name>.+?) (?:(?:has|have|had|just|already|also) ){{0,2}}{_LOOKED}(?: {_EVENT})?"
+    r"(?P<rest>(?:[ ,;:].*)?)",
+    re.IGNORECASE,
+)
+_TOLD_LAST = re.compile(
+    rf"(?:{_EVENT} )?(?:was|has been|got) (?:just |already |also )?{_LOOKED} {_BY} (?P<words>.+)",
+    re.IGNORECASE,
+)
+_BY_NOBODY = re.compile(
+    r"(?:(?:i|we)(?:'m|'re| are| am)? )?(?:all )?(?:done|finished|completed)(?:"
+    rf"(?: with| observing)?(?: {_EVENT})?|(?: with)?(?: {_EVENT})? (?P<values>[^ ]*\d.*))",
+    re.IGNORECASE,
+)
+_REASON_START = re.compile(
+    rf"^(?:{_EVENT}|because|due to|since|of|for|by|the|note|on|as|owing to|thanks to)\b[ :]*", re.IGNORECASE
+)
 _PAST = re.compile(rf"\b(?:done|did observe|{_LOOKED})\b", re.IGNORECASE)
 _ALONE = frozenset(["", "it", "this", "this event", "now", "it now", "that", "the event"])
 MYSELF = "without a telescope"
+TOLD = "observed"
+"""The verb that stands for a report told in a sentence, which `done` behind `observe` is not."""
+_GIVES_UP = "given up by"
+_WHOSE = "by which telescope:"
 
 
 def read_observe_sentence(sentence: str) -> str | None:
@@ -54,16 +96,68 @@ def read_observe_sentence(sentence: str) -> str | None:
     if _NOT_OBSERVING.match(sentence):
         return "not observing"
     if (name := report_without_details(sentence)) is not None:
-        return f"done it with {name}"
+        return f"{TOLD} it with {name}"
+    if (given_up := _telescope_that_gives_up(sentence)) is not None:
+        return f"{_GIVES_UP} {given_up[0]}: {given_up[1]}"
+    if (report := _told_with_values(sentence)) is not None:
+        return report
+    if (told := _DONE_WITH.fullmatch(sentence)) is not None and _is_telescope(told["name"]):
+        return f"{TOLD} {told['name']} {told['rest'].strip(' ,.;:')}".strip()
     if (said := _OBSERVING.match(sentence)) is not None:
         rest = said["rest"].strip(" .!,")
         if rest.casefold() in _ALONE and (said["who"] or "").strip().casefold()[:1] == "i":
             return MYSELF
-        return f"done {rest}" if said["verb"].casefold() == "observed" else rest
+        return f"{TOLD} {rest}" if said["verb"].casefold() == "observed" else rest
+    if (nobody := _BY_NOBODY.fullmatch(sentence)) is not None:
+        # Which telescope is asked; whose plan it is would be a guess.
+        return f"{_WHOSE} done {nobody['values'] or ''}".strip()
     found = _REPORT.match(sentence)
     if found is None or not _is_telescope(found["name"]):
         return None
     return sentence
+
+
+def is_told(report: str) -> bool:
+    """Return whether what stands after `observe` is a sentence's report, not one by its grammar."""
+    word = report.split(maxsplit=1)[:1]
+    return [one.casefold() for one in word] == [TOLD] or report_without_details(report) is not None
+
+
+def given_up_by(report: str) -> tuple[str, str] | None:
+    """Return the telescope and the reason of a sentence that says that it gives up; None for others."""
+    if not report.startswith(_GIVES_UP):
+        return None
+    name, _, reason = report.removeprefix(_GIVES_UP).partition(":")
+    return name.strip(), reason.strip()
+
+
+def done_by_nobody(report: str) -> str | None:
+    """Return what a sentence says was done, if it doesn't say by which telescope: "done 12 r 21.5"."""
+    return report.removeprefix(_WHOSE).strip() if report.startswith(_WHOSE) else None
+
+
+def _told_with_values(sentence: str) -> str | None:
+    """Return the report of "ZTF observed it in r to 21.5" or "it was observed by ZTF in r"."""
+    found = _TOLD_FIRST.fullmatch(sentence)
+    if found is not None and _is_telescope(found["name"]):
+        return f"{TOLD} {found['name']} {found['rest'].strip(' ,;:.!')}".strip()
+    found = _TOLD_LAST.fullmatch(sentence)
+    words = [] if found is None else found["words"].split()
+    for count in range(min(4, len(words)), 0, -1):
+        if _is_telescope(" ".join(words[:count]).strip(",;:")):
+            return f"{TOLD} {' '.join(words)}"
+    return None
+
+
+def _telescope_that_gives_up(sentence: str) -> tuple[str, str] | None:
+    for pattern in _GIVEN_UP:
+        found = pattern.fullmatch(sentence.replace("’", "'").strip(" .!"))
+        if found is not None and _is_telescope(found["name"]):
+            reason = found["rest"].strip(" ,.;:()-")
+            while (shorter := _REASON_START.sub("", reason)) != reason:
+                reason = shorter
+            return found["name"], reason or (found["clouded"] or "").casefold()
+    return None
 
 
 def report_without_details(sentence: str) -> str | None:

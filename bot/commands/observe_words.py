@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from bot.commands.errors import CommandError
 from bot.commands.observe_fields import FieldRow, PastedFields, parse_fields, take_positions
+from bot.commands.observe_sentences import TOLD
 from bot.commands.observe_targets import (
     Target,
     find_target,
@@ -64,6 +65,8 @@ _FILLER_WORDS = """
     to telescope instrument site going i'm im we're
 """
 _FILLERS = frozenset(_FILLER_WORDS.split())
+_UNNAMED = frozenset(("telescope", "instrument", "site"))
+"""Fillers that stand for an instrument: where none is named, which one they mean isn't told."""
 _EITHER_CASE = frozenset("UGRIY")
 """Bands of which the small letter is another band."""
 _NEGATION_WORDS = "not don't didn't can't cannot won't no stop stopped never"
@@ -110,7 +113,7 @@ def expand_observe(word: str, arguments: str) -> tuple[str, str] | None:
         return "help", "observe"
     if all(one in _LIST_WORDS or one in _FILLERS for one in words):
         return "observe", ""
-    verb = "done " if word == "observed" else ""
+    verb = f"{TOLD} " if word == "observed" else ""
     return "observe change", f"{verb}{arguments}"
 
 
@@ -147,7 +150,11 @@ def parse_observe_words(
         target: Target | None = named_target(quoted[1], own, instruments, is_quoted=True)
         after = [*_without_fillers(before), *after]
     else:
+        unnamed = [*before, *(after if verb is not Verb.CANCEL else ())]
         target, after = _find_target(verb, _without_fillers(before), after, own, instruments)
+        if target is None and any(one.casefold().strip(",.;:!?") in _UNNAMED for one in unnamed):
+            # "My telescope done r 20.5": that is its name, and no other one's report.
+            raise CommandError(_unknown([], own, instruments))
     behind = {word.casefold().strip(" ,:;.!()-") for word in after}
     if verb is Verb.CANCEL and behind <= _REPORT_WORDS and behind & {"done", "report", "reported"}:
         # "cancel done" isn't a plan that is given up for the reason "done".
@@ -337,6 +344,12 @@ def has_note(text: str) -> bool:
     return _NOTE.search(text.partition("\n")[0]) is not None
 
 
+def without_note(text: str) -> str:
+    """Return the words before a remark."""
+    noted = _NOTE.search(text)
+    return text if noted is None else text[: noted.start()]
+
+
 def _without_fillers(words: list[str]) -> list[str]:
     kept = [word.strip(",;:") for word in words if word.casefold().strip(",.;:!?") not in _FILLERS]
     return [word for word in kept if word]
@@ -345,7 +358,10 @@ def _without_fillers(words: list[str]) -> list[str]:
 def _unknown(words: list[str], own: ChannelSites, instruments: Instruments) -> str:
     shown = " ".join(words)[:40]
     if not shown:
-        return f"Which telescope: {known_names(own, instruments)}? For example: {EXAMPLES}."
+        return (
+            f"Which telescope: {known_names(own, instruments)}? For example: {EXAMPLES}; one of another name"
+            ' stands in quotes, as in observe "My telescope" done r 21.'
+        )
     near = similar_names(shown, own, instruments)
     meant = f" Did you mean {' or '.join(near)}?" if near else ""
     return (

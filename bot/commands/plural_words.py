@@ -7,6 +7,7 @@ from bot.commands.galaxy_sentences import expand_galaxies
 from bot.commands.list_verbs import read_verb_behind
 from bot.commands.observe_words import expand_observe
 from bot.commands.observe_words import has_note as has_note
+from bot.commands.observe_words import without_note as without_note
 from bot.commands.plan_words import PLAN_WORDS, exports_plan
 
 SUBSCRIPTION_VERBS = {

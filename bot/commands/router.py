@@ -14,6 +14,7 @@ from bot.commands.command_table import (
     command_table,
     expand_plural,
     has_note,
+    without_note,
 )
 from bot.commands.command_types import Command, CommandAnswer
 from bot.commands.context import CommandContext
@@ -154,14 +155,21 @@ class CommandRouter:
     ) -> _Answer:
         """Return the answer, or the sentence that says why there is none. Raises StoreUnavailable."""
         reading, typed = self._read(asked, find_typed_events(asked))
-        if (
-            (is_question or self._asks_before_event(asked, typed))
-            and reading.command is not None
-            and reading.command in ACTING_COMMANDS
-            and not (reading.command == "observe change" and has_note(reading.arguments))
-        ):
+        is_question = is_question or self._asks_before_event(asked, typed)
+        if is_question and not typed and (named := await self._split_nonstandard(asked)) is not None:
+            about = self._read_about_nonstandard(named[1])
+            if about.command is not None and _acts(about):
+                shown = ACTING_COMMANDS[about.command] or Reading(topic=Topic.CARD)
+                found = await self._answer_nonstandard(named[0], shown, context)
+                return replace(
+                    found, message=answer.with_introduction(QUESTION_CHANGES_NOTHING, found.message)
+                )
+        if is_question and reading.command is not None and _acts(reading):
             # "ZTF done?" asks, and nothing is stored, muted or begun because of a question.
             standing = ACTING_COMMANDS[reading.command]
+            if standing is not None and not typed:
+                # The last word may be an event's id that isn't in LVK's form.
+                standing = replace(standing, arguments=asked.split()[-1])
             if standing is None:
                 return _Answer(helping.error_message(QUESTION_CHANGES_NOTHING))
             found = await self._answer_reading(standing, typed, asked, context)
@@ -175,7 +183,10 @@ class CommandRouter:
     @staticmethod
     def _asks_before_event(asked: str, typed: list[TypedEvent]) -> bool:
         """Return whether the words without the events they name end as a question: "ZTF done? S230518h"."""
-        return bool(typed) and is_question(replace_typed_events(asked, typed, [""] * len(typed)))
+        if typed:
+            return is_question(replace_typed_events(asked, typed, [""] * len(typed)))
+        # An id that isn't in LVK's form may stand last: "mute? Trigger1".
+        return "\n" not in asked and is_question(" ".join(asked.split()[:-1]))
 
     async def _answer_reading(
         self, reading: Reading, typed: list[TypedEvent], asked: str, context: CommandContext | None
@@ -231,8 +242,8 @@ class CommandRouter:
             elif not named.is_about_event and name not in ("help", "test"):
                 # "S230518h unsubscribe 1" isn't about that event, and what it means is a guess.
                 return Reading(topic=Topic.CARD, arguments=f"{name} {reading.arguments}"), typed
-            # What is stored or muted for one of several events is refused, not answered by a comparison.
-            if len(typed) > 1 and name not in ("check", "visible") and not named.may_change:
+            # A verb of one event is refused for several, not answered by a comparison.
+            if len(typed) > 1 and not named.is_about_event and name not in ("check", "visible"):
                 reading = Reading(topic=Topic.COMPARE)
         return self._expanded(reading), typed
 
@@ -259,7 +270,7 @@ class CommandRouter:
             context = await self._authorizer.authorize(context)
         if command.is_about_event:
             if not typed and not command.takes_set_names:
-                refuse_described_event(asked)
+                refuse_described_event(without_note(asked) if command.name in ACTING_COMMANDS else asked)
             found = await self._answer_about_event(command, arguments, typed, context)
         else:
             assert command.handler is not None
@@ -308,9 +319,6 @@ class CommandRouter:
         self, reading: Reading, typed: list[TypedEvent], asked: str, context: CommandContext | None
     ) -> _Answer:
         if reading.topic is None:
-            named = await self._events.split_leading_nonstandard_id(" ".join(asked.split()))
-            if named is not None:
-                return await self._answer_nonstandard(*named, context)
             return await self._not_understood(reading, asked, context)
         if reading.topic in ABOUT_NO_EVENT:
             return _Answer(self._events.answer_without_event(reading.topic))
@@ -346,15 +354,22 @@ class CommandRouter:
         message = await self._events.answer_topic(superevent, reading.topic, reading.arguments, context)
         return await self._with_thread_link(CommandAnswer(message, superevent.superevent_id), context, True)
 
+    async def _split_nonstandard(self, asked: str) -> tuple[str, str] | None:
+        """Return the id in another form than LVK's that a question begins with, and the rest."""
+        return await self._events.split_leading_nonstandard_id(" ".join(asked.split()))
+
+    def _read_about_nonstandard(self, rest: str) -> Reading:
+        return self._expanded(read_question(rest, 1, self._commands_by_word.keys(), self._safe_words))
+
     async def _answer_nonstandard(
-        self, superevent_id: str, rest: str, context: CommandContext | None
+        self, superevent_id: str, reading: Reading, context: CommandContext | None
     ) -> _Answer:
         """Answer a question that begins with an id which isn't in LVK's form, and may hold blanks."""
         superevent = await self._events.get_by_id(superevent_id)
-        reading, _ = self._read(rest, [])
-        reading = read_question(rest, 1, self._commands_by_word.keys(), self._safe_words)
         command = None if reading.command is None else self._commands_by_word[reading.command]
         if command is not None and command.event_handler is not None:
+            if context is not None and command.is_mutating(reading.arguments):
+                context = await self._authorizer.authorize(context)
             message = await command.event_handler(superevent, reading.arguments, context)
             return await self._with_thread_link(CommandAnswer(message, superevent_id), context, True)
         topic = reading.topic or Topic.CARD
@@ -362,9 +377,9 @@ class CommandRouter:
 
     async def _not_understood(self, reading: Reading, asked: str, context: CommandContext | None) -> _Answer:
         question = " ".join(asked.split())
-        named = await self._events.split_leading_nonstandard_id(question)
+        named = await self._split_nonstandard(asked)
         if named is not None:
-            return await self._answer_nonstandard(*named, context)
+            return await self._answer_nonstandard(named[0], self._read_about_nonstandard(named[1]), context)
         if names_sites(question):
             return await self._answer_about_event(self._commands_by_word["visible"], question, [], context)
         site, _, last_word = question.rpartition(" ")
@@ -385,6 +400,13 @@ class CommandRouter:
             if url is not None:
                 message = answer.with_thread_link(message, answered.superevent_id, url)
         return _Answer(message, answered.superevent_id, is_shareable)
+
+
+def _acts(reading: Reading) -> bool:
+    """Return whether a command acts at once, and its words don't end with a note, in which all may stand."""
+    return reading.command in ACTING_COMMANDS and not (
+        reading.command == "observe change" and has_note(reading.arguments)
+    )
 
 
 def names_sites(text: str) -> bool:

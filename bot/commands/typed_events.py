@@ -24,7 +24,8 @@ _LINK = re.compile(r"https?://\S+|\bgracedb\.ligo\.org/\S+", re.IGNORECASE)
 _DESCRIBED = re.compile(
     r"\b(?:last|latest|newest|(?:most )?recent)\s+(?:\w+\s+){0,2}?"
     r"(?P<kind>bns|nsbh|bbh|bursts?|cbc|ssm|mocks?|tests?|retracted|lowsig)\b"
-    r"|\b(?P<class>bns|nsbh|bbh)\b|\bprevious\b|\b(?:second|next to) last\b|\blast but one\b",
+    r"|\b(?P<class>bns|nsbh|bbh|mocks?|bursts?|ssm)\b"
+    r"|\bprevious\b|\b(?:second|next to) last\b|\blast but one\b",
     re.IGNORECASE,
 )
 _MISSPELLED = re.compile(

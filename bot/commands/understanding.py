@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
-from bot.commands.coverage_words import asks_for_coverage
+from bot.commands.coverage_words import asks_for_coverage, besides_coverage
 from bot.commands.drill_sentences import read_drill_sentence
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
@@ -199,7 +199,6 @@ _SEPARATOR_BEFORE = re.compile(r"^(?:[,:;/|…—]+\s*|[.?!>=&-]+\s+)+")
 MAX_SENTENCE_WORDS = 40
 """A longer question is no sentence that rules understand."""
 
-
 _PERIOD_AFTER_LAST = re.compile(
     r"(?:last|latest)\s+(?:\d+\s*)?(?:hours?|days?|weeks?|months?|years?|h|d|w|yr|fortnight"
     r"|mon\w*|tues\w*|wednes\w*|thurs\w*|fri\w*|satur\w*|sun\w*)\b",
@@ -265,6 +264,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
     if re.search(r"\bsubscri(?:bed|ptions?)\b", plain) and not event_count:
         page = "history" if re.search(r"\b(?:history|changed|changes)\b", plain) else ""
         return Reading(command="subscriptions", arguments=page)
+    if "observe" in commands and (report := read_observe_sentence(sentence)) is not None:
+        return Reading(command="observe", arguments=report)
     if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
         return Reading(command="check", arguments=inside["what"])
     if not event_count and _HAPPENED.fullmatch(plain) and "events" in commands:
@@ -275,8 +276,6 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="help", arguments=" ".join(unexplained_words(plain.replace("help", ""))))
     if event_count > 1:
         return Reading(topic=Topic.COMPARE)
-    if "observe" in commands and (report := read_observe_sentence(sentence)) is not None:
-        return Reading(command="observe", arguments=report)
     if has_position(sentence):
         return Reading(command="check", arguments=position_words(sentence))
     if wants_to_take(plain):
@@ -298,7 +297,7 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
     if "plan" in commands and (plan := read_plan_sentence(sentence)) is not None:
         return Reading(command="plan", arguments=plan)
     if "coverage" in commands and asks_for_coverage(plain):
-        return Reading(command="coverage")
+        return Reading(command="coverage", arguments=" ".join(unexplained_words(besides_coverage(plain))))
     if (command := _inner_command(plain, event_count, commands)) is not None:
         return command
     if event_count and _ABOUT_EVENT[0][1].search(plain):
@@ -350,7 +349,7 @@ def _inner_command(plain: str, event_count: int, commands: Collection[str]) -> R
         ("preliminary", "history"),
     ):
         if word in words and command in commands:
-            return Reading(command=command)
+            return Reading(command=command, arguments=words[0] if words[1:] == [word] else "")
     if not event_count and words[:1] == ["show"]:
         for word in words[1:]:
             if word in ("sites", "subscriptions", "help", "status", "latest"):
@@ -422,7 +421,7 @@ def _asks_about_one(plain: str, topic: Topic) -> bool:
 
 def unexplained_words(plain: str) -> list[str]:
     """Return the words of a question that say nothing gwevent knows: neither fillers nor ids."""
-    return [word for word in re.findall(r"[\w'@<>=-]+", plain.casefold()) if word not in _FILLERS]
+    return [word for word in re.findall(r"[\w'@<>=-]+(?:\.\d+)*", plain.casefold()) if word not in _FILLERS]
 
 
 def without_fillers(sentence: str) -> str:

@@ -53,7 +53,7 @@ def question(text: str) -> str:
         ("obs this event", ("observe", "")),
         ("observe help", ("help", "observe")),
         ("obs ZTF done 12", ("observe change", "ZTF done 12")),
-        ("observed ZTF 12 r 21.5", ("observe change", "done ZTF 12 r 21.5")),
+        ("observed ZTF 12 r 21.5", ("observe change", "observed ZTF 12 r 21.5")),
         ("plan ZTF observe", ("observe change", "plan ZTF")),
         ("plan observe 12 ZTF", ("observe change", "plan 12 ZTF")),
         ("plan ZTF 12", None),

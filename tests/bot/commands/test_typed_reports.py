@@ -152,7 +152,7 @@ async def test_who_stops_observing_is_shown_cancel_and_not_unsubscribe(
         ("I'm observing", MYSELF),
         ("im observing it", MYSELF),
         ("we are observing with ZTF", " with ZTF"),
-        ("I observed ZTF 3 r", "done ZTF 3 r"),
+        ("I observed ZTF 3 r", "observed ZTF 3 r"),
         ("what can we observe", None),
         ("observer runs", None),
         ("is it observable", None),
