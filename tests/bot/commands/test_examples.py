@@ -7,15 +7,27 @@ from pathlib import Path
 
 import pytest
 
+from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.context import CommandContext
 from bot.commands.corrections import near_words
 from bot.commands.understanding import Topic, read_question
 from bot.filters.vocabulary import OBSERVATORIES, PIPELINES, SWITCHES, VOCABULARY
 from bot.local_slack.app_manifest import GWEVENT
+from bot.samples import ms181101ab, to_avro
 from formatters.answers.help import COMMANDS, PAGES
 from formatters.terminal import message_text
-from tests.support.factories import MOCK, TEAM, Clock, decoded_notice, record_notices
+from tests.support.factories import (
+    MOCK,
+    NOW,
+    REAL,
+    TEAM,
+    Clock,
+    decoded_notice,
+    notice_record,
+    planner,
+    record_notices,
+)
 from tests.support.question_events import store_question_events
 
 ASKER = CommandContext(TEAM, "C1", "U0ASKER")
@@ -68,6 +80,9 @@ async def test_every_printed_example_works(factory: Factory) -> None:
 async def test_what_the_demos_page_offers_to_click_has_an_answer(factory: Factory) -> None:
     await store_question_events(factory)
     await record_notices(factory, decoded_notice(MOCK, alert_type="PRELIMINARY", minutes=1))
+    # As in the demo, there is an event of today.
+    body = to_avro(notice_record(REAL, skymap=ms181101ab(NOW)[1]["event"]["skymap"]))
+    await factory.notices.record(decode(body), body, "test:1", NOW, planner(NOW))
     router = factory.create_command_router(Clock())
     # The demo's own mock is another one.
     offered = {words.replace("MS181101ab", MOCK) for words in GWEVENT.examples}
