@@ -69,6 +69,7 @@ FAILURE_LABELS: Mapping[type[SlackFailure], str] = {
 """The label `outcome` of `gwevent_slack_calls`, by failure. Dashboards rely on these
 words: classes may be renamed, labels may not."""
 OUTCOME_LABELS: Mapping[type[Outcome], str] = {Delivered: "sent", Retry: "later", DeadLettered: "dead"}
+"""The label `outcome` of `gwevent_delivery_outcomes`, beside `unneeded` (`outcome_label`)."""
 
 
 def outcome_label(outcome: Outcome) -> str:
@@ -76,9 +77,6 @@ def outcome_label(outcome: Outcome) -> str:
     if isinstance(outcome, DeadLettered) and outcome.reason == NOTHING_TO_SAY:
         return "unneeded"
     return OUTCOME_LABELS.get(type(outcome), "other")
-
-
-"""The label `outcome` of `gwevent_deliveries`."""
 
 
 class CallOutcome(StrEnum):
@@ -209,7 +207,7 @@ class Metrics:
         )
         self._oldest_webhook_call = Gauge(
             "gwevent_oldest_webhook_call_age_seconds",
-            "Since the oldest webhook call not yet accepted was planned; 0 if none waits, NaN without one.",
+            "Since the oldest call not yet accepted was planned; 0 if none waits, NaN without a webhook.",
             registry=registry,
         )
         self._oldest_webhook_call.set(float("nan"))

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 HEAD_START_S = 0.05
-"""Seconds by which deliveries are ahead of what else a plan gives work to, in which an alert's post goes out.
+"""Seconds that deliveries get before pictures, calls and steps are woken, in which an alert's post goes out.
 
 Pictures, calls and steps take longer anyway, and would take the processor from the post meanwhile.
 """

@@ -111,13 +111,14 @@ workspaces an administrator has to approve. <a href="#privacy">What gwevent keep
 </dl>
 <p>It can't read other messages of your channels, nor files, e-mail addresses or profiles.</p>
 <h2 id="privacy">What it keeps</h2>
-<p>Of people their member ids alone, no name, no address; of what they write, what they ask it to keep:</p>
+<p>Of people it keeps only member ids, no names or addresses; of what they write, only what they ask it to
+keep:</p>
 <ul>
 {kept}
 </ul>
 <p>Other messages and questions are neither stored nor logged. All this is kept by those who run this
-server. They know what ends each of these (<i>What is stored about people</i>, in gwevent's deploy/README.md),
-and can delete what is stored about one person. Remove the app from your workspace
+server. When each of these is deleted stands in gwevent's deploy/README.md (<i>What is stored about
+people</i>); they can also delete what is stored about one person. Remove the app from your workspace
 (<i>Manage apps → gwevent → Remove</i>), and all of it is deleted.</p>
 </main>
 </body>

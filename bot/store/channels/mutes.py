@@ -24,6 +24,7 @@ from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
 from bot.store.outbox.muted_threads import load_mutes
 from formatters.models.event_action import EventAction, EventActionKind
 from formatters.models.event_people import Mute
+from formatters.models.observation import ObservationStatus
 
 _a = schema.event_actions
 _d = schema.deliveries
@@ -170,6 +171,7 @@ async def _may_have_follow_up(
     if (await connection.execute(asked)).first() is not None:
         return True
     here = in_channel(_o, channel) & (_o.c.superevent_id == superevent_id) & _o.c.shape.is_not(None)
+    here &= _o.c.status != ObservationStatus.CANCELLED.value
     if (
         await connection.execute(select(_o.c.id).where(here, _o.c.fields != "[]").limit(1))
     ).first() is not None:

@@ -270,7 +270,8 @@ async def _record(
 ) -> bool:
     """Write the action, and have the thread's card and Follow-up reply brought up to date.
 
-    Only what covers something of the map makes a reply where none stands. Return whether there is a thread.
+    Only what covers something of the map asks for a reply where none stands, which is posted once it has
+    something else to list too. Return whether there is a thread.
     """
     action = EventAction(
         team_id=new.team_id,

@@ -109,7 +109,8 @@ class EscalationRepository:
                 pending = await self._load_pending(connection, now, can_call, batch)
                 for one in pending:
                     await _apply(connection, one, now)
-            decided += [decision.action for one in pending for decision in one.decisions]
+            # Of an escalation that somebody took in between only the end is written.
+            decided += [d.action for one in pending if not one.is_acknowledged for d in one.decisions]
         return decided
 
     async def close_old(self, now: datetime) -> int:
