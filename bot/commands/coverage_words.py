@@ -68,7 +68,7 @@ def read_coverage_words(arguments: str) -> Export | None:
     if unknown or len(formats) > 1:
         shown = plain_text(unknown[0] if unknown else " and ".join(sorted(formats)), 40)
         raise CommandError(
-            f'"{shown}" says nothing here: type coverage, or coverage export csv or json, with the id of an'
+            f'I don\'t read "{shown}" here: type coverage, or coverage export csv or json, with the id of an'
             " event if you mean another. What you observe yourself is said with observe."
         )
     if not asked:

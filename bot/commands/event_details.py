@@ -191,41 +191,27 @@ class EventDetailsCommand:
 
 _NOTHING_WORDS = """
     map maps skymap skymaps sky image images picture pictures plot png history notices notice timeline
-    table latest newest last update updates updated localization localisation timeline changed
+    table latest newest last update updates updated localization localisation changed
 """
 _SAYS_NOTHING = frozenset(_NOTHING_WORDS.split())
 """Words beside `map` and `history` that ask for what these answer anyway."""
-
-
-_EXPORT_WORDS = _SAYS_NOTHING | {
-    *FORMAT_WORDS,
-    *(
-        "export",
-        "file",
-        "files",
-        "ascii",
-        "string",
-        "format",
-        "fits",
-        "contour",
-        "contours",
-        "credible",
-        "area",
-    ),
-    *("data", "record", "90", "90%", "%", "0.9", "0.90", "percent", "level", "download", "copy", "polygon"),
-    *("polygons", "list"),
-}
+_EXPORT_ONLY_WORDS = """
+    export file files ascii string format fits contour contours credible area data record list
+    90 90% % 0.9 0.90 percent level download copy polygon polygons
+"""
+_EXPORT_WORDS = _SAYS_NOTHING.union(FORMAT_WORDS, _EXPORT_ONLY_WORDS.split())
+"""Words beside `export` that name a format, or ask for what every export holds."""
 
 
 def _refuse_unread(
     superevent: Superevent, command: str, arguments: str, known: frozenset[str] = _SAYS_NOTHING
 ) -> None:
     """Raise CommandError for a word that isn't read: the answer would be about something else."""
-    words = [word.strip(",:;.?!()'\"") for word in arguments.split()]
+    words = [word.strip(",:;.?!()'\"") for word in arguments.replace(",", " ").split()]
     for word in words:
         if word.casefold() not in known and unexplained_words(word):
             raise CommandError(
-                f'"{plain_text(word, 40)}" says nothing here:'
+                f'I don\'t read "{plain_text(word, 40)}" here:'
                 f" type {command} {superevent.superevent_id} alone."
             )
 

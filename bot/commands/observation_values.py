@@ -142,11 +142,11 @@ def which_fields(new: NewObservation, name: str, plan: Observation | None) -> Co
             f" below {command}{said}{when} {event}. That alone stores that it observed, without fields."
         )
     first = min(12, len(plan.fields))
-    example = said if new.depth is not None else f"{said} mag 21.5" if said else " r 21.5"
+    band = (new.band or "r").replace(" (Vega)", " Vega")
+    depth = 21.5 if new.depth is None else new.depth
     return CommandError(
         f"{asked} All fields of its plan: {command}{said}{when} {event}. The first {first} of them,"
-        f" in {new.band or 'r'} to {new.depth or 21.5:g} mag: {command} {first}"
-        f"{example}{when} {event}."
+        f" in {band} to {depth:g} mag: {command} {first} {band} mag {depth:g}{when} {event}."
     )
 
 

@@ -174,7 +174,8 @@ def report_without_details(sentence: str) -> str | None:
         if found is None:
             continue
         name = found["name"]
-        is_word = number == 0 and re.fullmatch(r"[^\W\d][\w-]*", name) is not None
+        # A name of the sender's own looks like one: "MyScope", not "it" or "night".
+        is_word = number == 0 and re.fullmatch(r"(?=.*[A-Z\d])[^\W\d][\w-]*", name) is not None
         if is_word or _is_telescope(name):
             return name
     return None

@@ -160,7 +160,10 @@ class CommandRouter:
             about = self._read_about_nonstandard(named[1])
             if about.command is not None and _acts(about):
                 shown = ACTING_COMMANDS[about.command] or Reading(topic=Topic.CARD)
-                found = await self._answer_nonstandard(named[0], shown, context)
+                try:
+                    found = await self._answer_nonstandard(named[0], shown, context)
+                except FilterSyntaxError as error:
+                    return _Answer(helping.error_message(str(error)))
                 return replace(
                     found, message=answer.with_introduction(QUESTION_CHANGES_NOTHING, found.message)
                 )
@@ -185,7 +188,7 @@ class CommandRouter:
         """Return whether the words without the events they name end as a question: "ZTF done? S230518h"."""
         if typed:
             return is_question(replace_typed_events(asked, typed, [""] * len(typed)))
-        # An id that isn't in LVK's form may stand last: "mute? Trigger1".
+        # An id that isn't in LVK's form may stand last: "mute it? Trigger1".
         return "\n" not in asked and is_question(" ".join(asked.split()[:-1]))
 
     async def _answer_reading(
@@ -270,7 +273,10 @@ class CommandRouter:
             context = await self._authorizer.authorize(context)
         if command.is_about_event:
             if not typed and not command.takes_set_names:
-                refuse_described_event(without_note(asked) if command.name in ACTING_COMMANDS else asked)
+                refuse_described_event(
+                    without_note(asked) if command.name in ACTING_COMMANDS else asked,
+                    names_sources=command.name in ("check", "candidates", "candidates change"),
+                )
             found = await self._answer_about_event(command, arguments, typed, context)
         else:
             assert command.handler is not None
@@ -337,7 +343,9 @@ class CommandRouter:
             # "Palomar S230518h"
             words = " ".join(unexplained_words(reading.arguments))
             return await self._answer_about_event(self._commands_by_word["visible"], words, typed, context)
-        subject = await self._events.find_subject(typed, "", context)
+        # "mute it? Trigger1" asks about that event, in another event's thread too.
+        words = reading.arguments if reading.topic is Topic.PEOPLE else ""
+        subject = await self._events.find_subject(typed, words, context)
         if subject.superevent is None:
             return _Answer(helping.error_message(NO_EVENT))
         answered = await self._answer_topic(subject.superevent, reading, context)

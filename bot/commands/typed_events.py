@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.commands.errors import CommandError
+from bot.commands.position_sentences import has_position
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.notice import ID_MAX, canonical_id
 
@@ -28,6 +29,8 @@ _DESCRIBED = re.compile(
     r"|\bprevious\b|\b(?:second|next to) last\b|\blast but one\b",
     re.IGNORECASE,
 )
+_ALSO_SOURCES = frozenset(("mock", "mocks", "burst", "bursts", "ssm"))
+"""Classes whose words beside a position may be a source's name: "check burst 197.45 -23.38"."""
 _MISSPELLED = re.compile(
     r"(?=\w*[a-z])[MT]?(?:(?:S|GW)[\dOIl|]{5,8}|[5$][\dOIl|]{6})[-_.]?[a-z]{0,8}", re.IGNORECASE | re.ASCII
 )
@@ -161,13 +164,18 @@ def find_misspelled_id(text: str) -> str | None:
     return None
 
 
-def refuse_described_event(text: str) -> None:
+def refuse_described_event(text: str, *, names_sources: bool = False) -> None:
     """Raise CommandError if a line tells an event by its class or age: "map of the last BBH".
 
-    Another event would be answered about, for a command takes ids alone.
+    Another event would be answered about, for a command takes ids alone. With `names_sources` the command
+    takes names of sources, among which "burst" and the like may stand alone, as they may beside a position.
     """
-    found = None if "\n" in text else _DESCRIBED.search(text)
-    if found is not None:
+    if "\n" in text:
+        return
+    names_sources = names_sources or has_position(text)
+    for found in _DESCRIBED.finditer(text):
+        if names_sources and (found["class"] or "").casefold() in _ALSO_SOURCES:
+            continue
         kind = found["kind"] or found["class"]
         words = f"latest {kind}" if kind else "events"
         raise CommandError(

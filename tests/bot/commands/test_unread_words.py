@@ -151,13 +151,13 @@ async def test_an_event_told_by_its_kind_is_asked_about(factory: Factory, event:
 async def test_a_word_that_a_verb_doesnt_read_is_named(
     factory: Factory, event: Notice, words: str, unread: str
 ) -> None:
-    assert f'"{unread}" says nothing here' in (await answer_text(factory, words.format(event.superevent_id)))
+    assert f'I don\'t read "{unread}" here' in (await answer_text(factory, words.format(event.superevent_id)))
 
 
 @pytest.mark.parametrize("words", ["map of {0} please", "the map {0}", "show me the map of {0}", "map {0}"])
 async def test_words_around_a_map_say_nothing(factory: Factory, event: Notice, words: str) -> None:
     text = await answer_text(factory, words.format(event.superevent_id))
-    assert "says nothing here" not in text and "Which event" not in text
+    assert "I don't read" not in text and "Which event" not in text
 
 
 @pytest.mark.parametrize("verb", ["map", "candidates", "history", "coverage", "plan", "galaxies"])
@@ -176,3 +176,82 @@ async def test_a_question_about_an_id_in_another_form_changes_nothing(
     text = await answer_text(factory, words)
     assert "Trigger1" in text and "muted in this channel" not in text
     assert "Nothing was changed, since that was a question" in text
+
+
+@pytest.mark.parametrize("words", ["Trigger1 mute?", "Trigger1 observe ZTF done?", "mute it? Trigger1"])
+async def test_a_question_about_an_id_in_another_form_is_refused_in_a_terminal(
+    factory: Factory, words: str
+) -> None:
+    await record_notices(factory, [decoded_notice("Trigger1")])
+    assert "channel" in await answer_text(factory, words, None)
+
+
+@pytest.mark.parametrize("verb", ["mute", "unmute"])
+async def test_a_question_in_another_events_thread_is_about_the_event_that_it_names(
+    factory: Factory, event: Notice, verb: str
+) -> None:
+    await record_notices(factory, [decoded_notice("Trigger1")])
+    text = await answer_text(factory, f"{verb} it? Trigger1")
+    assert "Nothing was changed, since that was a question" in text
+    assert "Trigger1" in text and event.superevent_id not in text
+
+
+@pytest.mark.parametrize("when", ["at night", "at dawn", "on time", "at last", "with it"])
+async def test_a_word_that_looks_like_no_name_is_no_telescope(
+    factory: Factory, event: Notice, when: str
+) -> None:
+    text = await answer_text(factory, f"we observed it {when} {event.superevent_id}")
+    assert f'"{when.split()[1]}" done' not in text
+    assert await stored(factory, event) == ()
+
+
+async def test_done_with_it_asks_which_telescope(factory: Factory, event: Notice) -> None:
+    assert "Which telescope" in await answer_text(factory, "done with it")
+
+
+@pytest.mark.parametrize(
+    ("values", "asked", "typed"),
+    [
+        ("", "in r to 21.5 mag", "4 r mag 21.5"),
+        ("to 22 mag", "in r to 22 mag", "4 r mag 22"),
+        ("in g", "in g to 21.5 mag", "4 g mag 21.5"),
+        ("in J Vega to 20", "in J Vega to 20 mag", "4 J Vega mag 20"),
+    ],
+)
+async def test_the_command_that_is_offered_stores_the_band_and_depth_that_it_tells(
+    factory: Factory, event: Notice, paranal: Telescope, values: str, asked: str, typed: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    text = await answer_text(factory, f"Paranal observed it {values}", hours=21)
+    command = f"observe Paranal done {typed} {event.superevent_id}"
+    assert f"{asked}: /gwevent {command}" in text
+    await answer_text(factory, command, hours=21)
+    done = [one for one in await stored(factory, event) if one.status is ObservationStatus.DONE]
+    assert [(one.band, one.depth) for one in done] == [
+        (typed[2:].partition(" mag")[0].replace(" Vega", " (Vega)"), float(typed.split()[-1]))
+    ]
+
+
+@pytest.mark.parametrize("words", ["check burst 197.45 -23.38", "check mock 197.45 -23.38", "candidates ssm"])
+async def test_a_source_may_be_named_like_a_kind_of_event(
+    factory: Factory, event: Notice, words: str
+) -> None:
+    assert "Which event?" not in await answer_text(factory, words)
+
+
+@pytest.mark.parametrize("words", ["check 197.45 -23.38 in the last mock", "candidates of the latest BNS"])
+async def test_an_event_told_by_its_age_is_asked_about_beside_a_position_too(
+    factory: Factory, event: Notice, words: str
+) -> None:
+    assert "Which event?" in await answer_text(factory, words)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [("export json,moc {0}", "as published"), ("export csv,ascii {0}", "as a table")],
+)
+async def test_commas_between_formats_are_blanks(
+    factory: Factory, event: Notice, words: str, shown: str
+) -> None:
+    text = await answer_text(factory, words.format(event.superevent_id))
+    assert shown in text and "here: type" not in text

@@ -96,7 +96,7 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("coverage export csv S230518h", ("S230518h: coverage of the map of UPDATE", "row,source,instrument")),
     ("export coverage S230518h", ("row,source,instrument",)),
     ("S230518h coverage json", ("in_no_field",)),
-    ("coverage Palomar S230518h", ("says nothing here", "coverage export csv")),
+    ("coverage Palomar S230518h", ("I don't read", "coverage export csv")),
     ("plan Palomar S230518h", ("Palomar has no field of view in this channel", "sites add Palomar fov")),
     ("plan 12 from ZTF S230518h", ("Palomar", "has no field of view in this channel")),
     ("plan Palomar 0 S230518h", ("a plan has 1 to 200 fields",)),
