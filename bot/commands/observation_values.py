@@ -141,12 +141,15 @@ def which_fields(new: NewObservation, name: str, plan: Observation | None) -> Co
             f"{asked} {new.instrument} has no plan with fields in this channel: paste them, one on each line"
             f" below {command}{said}{when} {event}. That alone stores that it observed, without fields."
         )
+    all_of_it = f"{asked} All fields of its plan: {command}{said}{when} {event}."
+    if len(plan.fields) == 1:
+        return CommandError(all_of_it)
     first = min(12, len(plan.fields))
     band = (new.band or "r").replace(" (Vega)", " Vega")
     depth = 21.5 if new.depth is None else new.depth
     return CommandError(
-        f"{asked} All fields of its plan: {command}{said}{when} {event}. The first {first} of them,"
-        f" in {band} to {depth:g} mag: {command} {first} {band} mag {depth:g}{when} {event}."
+        f"{all_of_it} The first {first} of them, in {band} to {depth:g} mag:"
+        f" {command} {first} {band} mag {depth:g}{when} {event}."
     )
 
 

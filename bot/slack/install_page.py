@@ -119,7 +119,8 @@ keep:</p>
 <p>Other messages and questions are neither stored nor logged. All this is kept by those who run this
 server. When each of these is deleted stands in gwevent's deploy/README.md (<i>What is stored about
 people</i>); they can also delete what is stored about one person. Remove the app from your workspace
-(<i>Manage apps → gwevent → Remove</i>), and all of it is deleted.</p>
+(<i>Manage apps → gwevent → Remove</i>), and all of it is deleted; where an incident has to be closed for the
+operators first, the ids of the workspace and channel in it go later, by themselves.</p>
 </main>
 </body>
 </html>

@@ -41,6 +41,15 @@ async def test_a_report_in_a_sentence_asks_which_fields_also_where_it_tells_band
     assert "has done 4 fields" in await answer_text(factory, command, hours=21)
 
 
+async def test_of_a_plan_of_one_field_all_is_offered_and_no_first_ones(
+    factory: Factory, event: Notice, paranal: Telescope
+) -> None:
+    await answer_text(factory, "observe Paranal plan 1")
+    text = await answer_text(factory, f"we observed {event.superevent_id} with Paranal", hours=21)
+    assert f"All fields of its plan: /gwevent observe Paranal done {event.superevent_id}." in text
+    assert "The first" not in text
+
+
 async def test_no_fields_of_a_plan_are_offered_where_there_is_no_plan(
     factory: Factory, event: Notice, paranal: Telescope
 ) -> None:
