@@ -6,10 +6,10 @@ twenty large maps would cost twenty times what a single map may.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from bot.alerts import fields
+from bot.alerts.file_digest import FileDigest, file_digest
 from bot.alerts.payload import MAX_PAYLOAD_BYTES
 from bot.skymaps.errors import UnreadableMap
 from bot.skymaps.fits_table import MAX_UNPACKED_BYTES, read_table
@@ -37,7 +37,7 @@ class MapBudget:
         self._tiles_left = MAX_TILES
         self._additional_tiles_left = MAX_TILES_OF_ADDITIONAL_MAPS
         self._bytes_left = MAX_UNPACKED_BYTES
-        self._digests: dict[int, str] = {}
+        self._digests: dict[int, FileDigest] = {}
 
     def measure(self, value: object, *, additional: bool = False) -> MeasuredMap:
         """Measure a map as the record holds it (bytes, base64 text or None).
@@ -48,7 +48,7 @@ class MapBudget:
             return MeasuredMap()
         try:
             table = read_table(fields.file_bytes(value), self._bytes_left, MAX_TILES)
-            self._digests[id(value)] = _digest(table.unpacked_file)
+            self._digests[id(value)] = FileDigest(table.unpacked_file)
             self._bytes_left -= table.unpacked_file.nbytes
             skymap = sky_map_from_table(
                 table, min(self._tiles_left, self._additional_tiles_left) if additional else self._tiles_left
@@ -61,20 +61,15 @@ class MapBudget:
 
     def digest(self, value: object) -> str:
         """Return the digest of a map: of its unpacked file as far as it is read, else of the raw value."""
-        if id(value) not in self._digests:
-            self._digests[id(value)] = self._digest_unmeasured(value)
-        return self._digests[id(value)]
+        begun = self._digests.get(id(value))
+        return self._digest_unmeasured(value) if begun is None else begun.result()
 
     def _digest_unmeasured(self, value: object) -> str:
         try:
             file = fields.file_bytes(value)
         except UnreadableMap:
-            return _digest(str(value)[:MAX_PAYLOAD_BYTES].encode("utf-8", "replace"))
+            return file_digest(str(value)[:MAX_PAYLOAD_BYTES].encode("utf-8", "replace"))
         try:
-            return _digest(read_table(file, self._bytes_left, MAX_TILES).unpacked_file)
+            return file_digest(read_table(file, self._bytes_left, MAX_TILES).unpacked_file)
         except UnreadableMap:
-            return _digest(file)
-
-
-def _digest(file: bytes | memoryview) -> str:
-    return hashlib.blake2b(file, digest_size=16).hexdigest()
+            return file_digest(file)
