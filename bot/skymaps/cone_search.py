@@ -9,7 +9,7 @@ from math import acos, cos, inf, pi, radians, sin, sqrt
 import numpy as np
 
 from bot.skymaps import healpix
-from bot.skymaps.arrays import MAX_ORDER, Flags, Floats, Integers
+from bot.skymaps.arrays import MAX_ORDER, Floats, Integers
 from bot.skymaps.directions import unit_vector
 from bot.skymaps.skymap import SkyMap
 
@@ -21,7 +21,7 @@ NEGLIGIBLE_PROBABILITY = 1e-9
 
 _COARSE_ORDER = 4
 """The order of the pixels by which most tiles are sorted into a cone or out: 3,072 of them, 3.7° wide."""
-_BEYOND, _NEAR, _WITHIN = np.int8(0), np.int8(1), np.int8(2)
+_COARSE_PIXELS = 12 * 4**_COARSE_ORDER
 _ROUNDING = 1e-6
 """rad; more than the rounding error of any squared chord that is compared."""
 
@@ -29,89 +29,107 @@ _ROUNDING = 1e-6
 def probability_in_cone(skymap: SkyMap, ra: float, dec: float, radius: float) -> float:
     """Return the part (0 to 1) of the probability within `radius` of a position, all in degrees (ICRS).
 
+    Whoever asks for several cones of one map asks a `ConeSearch`, which says how exact the answer is.
+    """
+    return ConeSearch(skymap).probability_in_cone(ra, dec, radius)
+
+
+class ConeSearch:
+    """Measures the probability of one sky map inside cones.
+
     Tiles inside the cone count in full. Tiles on its edge are subdivided into ever finer pixels, and the last
     of them (a 200th of the radius wide) count if their centre is inside. The area is accurate to about 1e-4,
     and so is the probability, relative to that of the densest tile on the edge.
     """
-    limit = radians(radius)
-    if limit >= pi:
-        return 1.0
-    axis = unit_vector(ra, dec)
-    return _probability_near(skymap, lambda vectors: _squared_distances(vectors, axis), limit)
 
+    def __init__(self, skymap: SkyMap) -> None:
+        """Sort the tiles of a map by pixels of _COARSE_ORDER, which serves every cone.
 
-def probability_around_poles(skymap: SkyMap, ra: float, dec: float, radius: float) -> float:
-    """Return the part (0 to 1) of the probability within `radius` (below 90) of a position or its antipode.
+        What such a pixel surely is, inside or beyond, so are all tiles in it: the centres of most of a map's
+        tiles are never computed.
+        """
+        self._skymap = skymap
+        self._pixel: Integers = skymap.start >> 2 * (MAX_ORDER - _COARSE_ORDER)
+        # Tiles that are coarser than these pixels make a pixel of their own, which is always near the edge.
+        self._pixel[skymap.order < _COARSE_ORDER] = _COARSE_PIXELS
+        self._held = np.bincount(self._pixel, skymap.probability, _COARSE_PIXELS + 1)
+        self._total = float(skymap.probability.sum())
 
-    Otherwise as `probability_in_cone`.
-    """
-    axis = unit_vector(ra, dec)
+    def probability_in_cone(self, ra: float, dec: float, radius: float) -> float:
+        """Return the part (0 to 1) of the probability within `radius` of a position, all in ICRS degrees."""
+        limit = radians(radius)
+        if limit >= pi:
+            return 1.0
+        axis = unit_vector(ra, dec)
+        return self._probability_near(lambda vectors: _squared_distances(vectors, axis), limit)
 
-    def squared_distances(vectors: Floats) -> Floats:
-        squared = _squared_distances(vectors, axis)
-        return np.minimum(squared, 4 - squared)
+    def probability_around_poles(self, ra: float, dec: float, radius: float) -> float:
+        """Return the part (0 to 1) within `radius` (below 90) of a position or its antipode, ICRS degrees."""
+        axis = unit_vector(ra, dec)
 
-    return _probability_near(skymap, squared_distances, radians(radius))
+        def squared_distances(vectors: Floats) -> Floats:
+            squared = _squared_distances(vectors, axis)
+            return np.minimum(squared, 4 - squared)
 
+        return self._probability_near(squared_distances, radians(radius))
 
-def _probability_near(skymap: SkyMap, squared_distances: Callable[[Floats], Floats], limit: float) -> float:
-    """Return the part of the probability that lies less than `limit` (rad, below pi) from some axes.
+    def _probability_near(self, squared_distances: Callable[[Floats], Floats], limit: float) -> float:
+        """Return the part of the probability that lies less than `limit` (rad, below pi) from some axes.
 
-    `squared_distances` returns the (n,) squared chords from (3, n) unit vectors to the nearest axis.
-    """
-    within_chord, cut_chord = _chords(limit)
-    finest = int(np.argmax(limit / PIXELS_PER_RADIUS > PIXEL_RADII)) or MAX_ORDER
-    probability = skymap.probability
-    within, near = _by_coarse_pixels(skymap, squared_distances, limit)
-    near_order = skymap.order[near]
-    squared = squared_distances(np.stack(healpix.centre_vectors(near_order, skymap.ipix[near])))
-    within[near] = squared <= within_chord[near_order]
-    on_edge = (squared <= cut_chord[near_order]) & ~within[near]
-    cut, cut_order = near[on_edge], near_order[on_edge]
-    # A tile on the edge that is as small as the finest pixels, or holds next to nothing, isn't subdivided.
-    small = (cut_order >= finest) | (probability[cut] < NEGLIGIBLE_PROBABILITY)
-    centred = cut[small][squared[on_edge][small] <= _squared_chord(limit)]
-    inside = float(probability[within].sum()) + float(probability[centred].sum())
-    tiles = cut[~small]
-    order, ipix, held = int(skymap.order[tiles].min(initial=finest)), np.empty(0, np.int64), np.empty(0)
-    # One pass over the orders: the pixels cut so far and the map's own tiles of that order, subdivided.
-    while order < finest:
-        own = tiles[skymap.order[tiles] == order]
-        ipix = (np.concatenate([ipix, skymap.ipix[own]])[:, np.newaxis] * 4 + np.arange(4)).ravel()
-        held = np.repeat(np.concatenate([held, probability[own]]) / 4, 4)
-        order += 1
-        squared = squared_distances(np.stack(healpix.centre_vectors(order, ipix)))
-        counted = squared <= (_squared_chord(limit) if order == finest else within_chord[order])
-        inside += float(held[counted].sum())
-        cut_pixels = (squared <= cut_chord[order]) & ~counted
-        ipix, held = ipix[cut_pixels], held[cut_pixels]
-    return float(np.clip(inside / float(probability.sum()), 0, 1))
+        `squared_distances` returns the (n,) squared chords from (3, n) unit vectors to the nearest axis.
+        """
+        skymap = self._skymap
+        probability = skymap.probability
+        within_chord, cut_chord = _chords(limit)
+        finest = int(np.argmax(limit / PIXELS_PER_RADIUS > PIXEL_RADII)) or MAX_ORDER
+        inside, near = self._by_coarse_pixels(squared_distances, limit)
+        near_order = skymap.order[near]
+        squared = squared_distances(np.stack(healpix.centre_vectors(near_order, skymap.ipix[near])))
+        within = squared <= within_chord[near_order]
+        on_edge = (squared <= cut_chord[near_order]) & ~within
+        cut, cut_order = near[on_edge], near_order[on_edge]
+        # A tile on the edge that is as small as the finest pixels, or holds next to nothing, isn't
+        # subdivided.
+        small = (cut_order >= finest) | (probability[cut] < NEGLIGIBLE_PROBABILITY)
+        centred = cut[small][squared[on_edge][small] <= _squared_chord(limit)]
+        inside += float(probability[near[within]].sum()) + float(probability[centred].sum())
+        tiles = cut[~small]
+        order, ipix, held = int(skymap.order[tiles].min(initial=finest)), np.empty(0, np.int64), np.empty(0)
+        # One pass over the orders: the pixels cut so far and the map's own tiles of that order, subdivided.
+        while order < finest:
+            own = tiles[skymap.order[tiles] == order]
+            ipix = (np.concatenate([ipix, skymap.ipix[own]])[:, np.newaxis] * 4 + np.arange(4)).ravel()
+            held = np.repeat(np.concatenate([held, probability[own]]) / 4, 4)
+            order += 1
+            squared = squared_distances(np.stack(healpix.centre_vectors(order, ipix)))
+            counted = squared <= (_squared_chord(limit) if order == finest else within_chord[order])
+            inside += float(held[counted].sum())
+            cut_pixels = (squared <= cut_chord[order]) & ~counted
+            ipix, held = ipix[cut_pixels], held[cut_pixels]
+        return float(np.clip(inside / self._total, 0, 1))
 
+    def _by_coarse_pixels(
+        self, squared_distances: Callable[[Floats], Floats], limit: float
+    ) -> tuple[float, Integers]:
+        """Return what the pixels that lie within `limit` (rad) of the axes hold, and the tiles near the edge.
 
-def _by_coarse_pixels(
-    skymap: SkyMap, squared_distances: Callable[[Floats], Floats], limit: float
-) -> tuple[Flags, Integers]:
-    """Return a mask of tiles that lie within `limit` (rad) of the axes, and the indices of tiles near it.
-
-    All others lie beyond. What a pixel of _COARSE_ORDER surely is, so are all tiles in it, and the centres of
-    most of a map's tiles needn't be computed. Coarser tiles are near.
-    """
-    # A tile's centre is at most a coarse pixel's radius from the pixel's, and its own radius is no larger.
-    reach = 2 * PIXEL_RADII[_COARSE_ORDER] + _ROUNDING
-    squared = squared_distances(_coarse_centres())
-    inner = _squared_chord(limit - reach) if limit > reach else -1.0
-    outer = _squared_chord(limit + reach) if limit + reach < pi else inf
-    kind = np.where(squared <= inner, _WITHIN, np.where(squared <= outer, _NEAR, _BEYOND))
-    finer = 2 * (skymap.order - _COARSE_ORDER)
-    of_tile = kind[skymap.ipix >> np.maximum(finer, 0)]
-    of_tile[finer < 0] = _NEAR
-    return of_tile == _WITHIN, np.flatnonzero(of_tile == _NEAR)
+        The latter are indices in the map. All other tiles lie beyond.
+        """
+        # A tile's centre is at most a coarse pixel's radius from the pixel's, and its own radius is no
+        # larger.
+        reach = 2 * PIXEL_RADII[_COARSE_ORDER] + _ROUNDING
+        squared = squared_distances(_coarse_centres())
+        inner = _squared_chord(limit - reach) if limit > reach else -1.0
+        outer = _squared_chord(limit + reach) if limit + reach < pi else inf
+        within = squared <= inner
+        near = np.append((squared <= outer) & ~within, True)
+        return float(self._held[:-1][within].sum()), np.flatnonzero(near[self._pixel])
 
 
 @cache
 def _coarse_centres() -> Floats:
     """Return the (3, n) unit vectors to the centres of all pixels of _COARSE_ORDER."""
-    return np.stack(healpix.centre_vectors(_COARSE_ORDER, np.arange(12 * 4**_COARSE_ORDER)))
+    return np.stack(healpix.centre_vectors(_COARSE_ORDER, np.arange(_COARSE_PIXELS)))
 
 
 def probability_of_tiles_in_cone(skymap: SkyMap, ra: float, dec: float, radius: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from bot.skymaps.cone_search import probability_around_poles, probability_in_cone
+from bot.skymaps.cone_search import ConeSearch
 from bot.skymaps.directions import (
     GALACTIC_POLE,
     NEAR_GALACTIC_PLANE_DEG,
@@ -32,11 +32,12 @@ def surroundings(skymap: SkyMap, peak_ra: float, peak_dec: float, time: datetime
         return None
     ra, dec = GALACTIC_POLE
     reach = 90 - NEAR_GALACTIC_PLANE_DEG
-    poles = probability_around_poles(skymap, ra, dec, reach)
+    cones = ConeSearch(skymap)
+    poles = cones.probability_around_poles(ra, dec, reach)
     return Surroundings(
         time=time.astimezone(UTC),
         sun_separation=_separation(*sun, peak_ra, peak_dec),
-        probability_near_sun=probability_in_cone(skymap, *sun, NEAR_SUN_DEG),
+        probability_near_sun=cones.probability_in_cone(*sun, NEAR_SUN_DEG),
         probability_near_galactic_plane=min(max(1 - poles, 0.0), 1.0),
     )
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from bot.samples import Lobe, ring, sky_map
 from bot.skymaps import cone_search
-from bot.skymaps.cone_search import probability_around_poles, probability_in_cone
+from bot.skymaps.cone_search import ConeSearch, probability_in_cone
 from bot.skymaps.skymap import SkyMap, read_sky_map
 from formatters.text.quantities import separation
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-SEARCHES = ((probability_in_cone, 180.0), (probability_around_poles, 89.9))
+SEARCHES = ((ConeSearch.probability_in_cone, 180.0), (ConeSearch.probability_around_poles, 89.9))
 """Each with its largest radius, degrees."""
 
 
@@ -90,7 +90,8 @@ def test_both_poles_of_an_axis_hold_what_two_cones_hold(radius: float) -> None:
     cones = probability_in_cone(skymap, 100.0, -25.0, radius) + probability_in_cone(
         skymap, 280.0, 25.0, radius
     )
-    assert probability_around_poles(skymap, 100.0, -25.0, radius) == pytest.approx(cones, abs=1e-12)
+    both = ConeSearch(skymap).probability_around_poles(100.0, -25.0, radius)
+    assert both == pytest.approx(cones, abs=1e-12)
 
 
 def test_tiles_that_are_not_subdivided_hold_nothing_that_would_be_said(
@@ -105,15 +106,23 @@ def test_tiles_that_are_not_subdivided_hold_nothing_that_would_be_said(
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_sorting_tiles_by_coarse_pixels_changes_no_bit(
+def test_sorting_tiles_by_coarse_pixels_changes_only_the_order_of_sums(
     skymap: SkyMap, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     random = np.random.default_rng(seed)
     ra, dec = random.uniform(0, 360), np.degrees(np.arcsin(random.uniform(-1, 1)))
     radius = [10 ** random.uniform(-4, 2), random.uniform(170, 180)][seed % 5 == 0]
-    found = [search(skymap, ra, dec, min(radius, most)) for search, most in SEARCHES]
-    size = skymap.uniq.size
-    monkeypatch.setattr(
-        cone_search, "_by_coarse_pixels", lambda *_: (np.zeros(size, np.bool_), np.arange(size))
-    )
-    assert found == [search(skymap, ra, dec, min(radius, most)) for search, most in SEARCHES]
+    cones = ConeSearch(skymap)
+    found = [search(cones, ra, dec, min(radius, most)) for search, most in SEARCHES]
+    every_tile = np.arange(skymap.uniq.size)
+    monkeypatch.setattr(ConeSearch, "_by_coarse_pixels", lambda *_: (0.0, every_tile))
+    one_by_one = [search(cones, ra, dec, min(radius, most)) for search, most in SEARCHES]
+    assert found == pytest.approx(one_by_one, abs=1e-14)
+
+
+def test_one_search_answers_like_a_new_one_whatever_it_was_asked_before(skymap: SkyMap) -> None:
+    cones = ConeSearch(skymap)
+    questions = [(10.0, 89.0, 2.0), (200.0, 20.0, 60.0), (10.0, 89.0, 180.0), (10.0, 89.0, 2.0)]
+    assert [cones.probability_in_cone(*one) for one in questions] == [
+        probability_in_cone(skymap, *one) for one in questions
+    ]
