@@ -17,7 +17,8 @@ PIXELS_PER_RADIUS = 200
 """Pixels cut by the cone's edge are subdivided until this many fit into its radius."""
 
 NEGLIGIBLE_PROBABILITY = 1e-9
-"""A tile with less isn't subdivided: the thousands along an edge together change nothing that is said."""
+"""A tile with less isn't subdivided, nor are the pixels of _COARSE_ORDER: the thousands along an edge together
+change nothing that is said."""
 
 _COARSE_ORDER = 4
 """The order of the pixels by which most tiles are sorted into a cone or out: 3,072 of them, 3.7° wide."""
@@ -121,9 +122,11 @@ class ConeSearch:
         squared = squared_distances(_coarse_centres())
         inner = _squared_chord(limit - reach) if limit > reach else -1.0
         outer = _squared_chord(limit + reach) if limit + reach < pi else inf
-        within = squared <= inner
-        near = np.append((squared <= outer) & ~within, True)
-        return float(self._held[:-1][within].sum()), np.flatnonzero(near[self._pixel])
+        held = self._held[:-1]
+        # A pixel that holds next to nothing counts by its centre: most of a map's sky is such pixels.
+        within = squared <= np.where(held < NEGLIGIBLE_PROBABILITY, _squared_chord(limit), inner)
+        near = (held >= NEGLIGIBLE_PROBABILITY) & (squared <= outer) & ~within
+        return float(held[within].sum()), np.flatnonzero(np.append(near, True)[self._pixel])
 
 
 @cache

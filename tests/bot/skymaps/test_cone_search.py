@@ -112,6 +112,8 @@ def test_sorting_tiles_by_coarse_pixels_changes_only_the_order_of_sums(
     random = np.random.default_rng(seed)
     ra, dec = random.uniform(0, 360), np.degrees(np.arcsin(random.uniform(-1, 1)))
     radius = [10 ** random.uniform(-4, 2), random.uniform(170, 180)][seed % 5 == 0]
+    # What holds next to nothing counts by the centre of its pixel; the test above says what that changes.
+    monkeypatch.setattr(cone_search, "NEGLIGIBLE_PROBABILITY", 0.0)
     cones = ConeSearch(skymap)
     found = [search(cones, ra, dec, min(radius, most)) for search, most in SEARCHES]
     every_tile = np.arange(skymap.uniq.size)
