@@ -20,7 +20,7 @@ from formatters.answers import plan_export
 from formatters.blockkit.message import Message
 from formatters.models.event_plan import EventPlan
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import status_labels
+from formatters.posts.alert_card import name_without_retraction, status_labels
 from formatters.posts.channel_view import ImageRef
 from formatters.skymap_image import DrawnField, Marks
 
@@ -115,7 +115,7 @@ def _marks(made: EventPlan) -> Marks:
 def _refusal(superevent: Superevent) -> str | None:
     """Return why nothing is planned for an event; None if there is something to plan."""
     if superevent.is_retracted:
-        return f"{_name(superevent)} was retracted: there is nothing to observe."
+        return f"{name_without_retraction(superevent)} was retracted: there is nothing to observe."
     if superevent.latest_with_map is None:
         return f"{_name(superevent)} has no sky map, so nobody can say where to look."
     return None

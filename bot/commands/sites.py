@@ -48,6 +48,8 @@ DARKNESS_LIMITS = (-18.0, 0.0)
 """Degrees of the Sun's altitude below which a channel may count the sky as dark."""
 
 _NUMBER = re.compile(r"[+-]?(\d{1,6}(\.\d{0,12})?|\.\d{1,12})", re.ASCII)
+_NAME_SEPARATORS = re.compile(r"[\s,;/+&|()]+")
+_MAX_NAME_WORDS = 8
 _WORD_STARTS = re.compile(r"(?<!\S)\S")
 _ADD_EXAMPLE = "sites add MyDome 34.2 -116.9 1700"
 _BY_PLACE = f"A place works by latitude and longitude: {EXAMPLE_PLACE}."
@@ -108,7 +110,11 @@ class SiteCommands:
                         f"A channel has at most {SITES_MAX} sites, and this one has {len(before.sites)};"
                         " to remove one: /gwevent sites remove Palomar."
                     ) from None
-                outcome = _added(new) if telescope is None else self._added_with(telescope, new, before)
+                outcome = (
+                    _added(new, words)
+                    if telescope is None
+                    else self._added_with(telescope, new, before, words)
+                )
             case "remove_field":
                 at = _find_custom_site(words, before.sites)
                 if before.telescope_at(at.name) is None:
@@ -164,13 +170,13 @@ class SiteCommands:
         present = None if at is None else before.telescope_at(at.name)
         return known, _merge_telescope(known[0].name, said, present)
 
-    def _added_with(self, telescope: Telescope, new: Sequence[Site], before: ChannelSites) -> str:
+    def _added_with(self, telescope: Telescope, new: Sequence[Site], before: ChannelSites, typed: str) -> str:
         """Return what a change of a telescope did."""
         is_known = find_own_site(telescope.site, before.sites) is not None
         said = (
             f"{telescope.site}: {telescope_text.telescope(telescope)}."
             if is_known
-            else (f"{_added(new)} With a {telescope_text.telescope(telescope)}.")
+            else (f"{_added(new, typed)} With a {telescope_text.telescope(telescope)}.")
         )
         instrument = self._instruments.find(telescope.footprint.words)
         if instrument is not None and instrument.fixed_fields:
@@ -290,10 +296,43 @@ def _parse_options(words: Sequence[str]) -> tuple[bool, str | None]:
     return radio, _parse_time_zone(zones[0]) if zones else None
 
 
-def _added(new: Sequence[Site]) -> str:
-    """Return what was added, and of a place that was typed where it is."""
+def _added(new: Sequence[Site], typed: str) -> str:
+    """Return what was added, what a name was taken for, and of a place that was typed where it is."""
     said = f"{', '.join(site.name for site in new)} added, and in the messages from now on."
-    return " ".join([said, *(position_remark(site) for site in new if find_observatory(site.name) != site)])
+    remarks = (position_remark(site) for site in new if find_observatory(site.name) != site)
+    return " ".join([said, *_taken_for(typed, new), *remarks])
+
+
+def _taken_for(typed: str, new: Sequence[Site]) -> list[str]:
+    """Return which typed names stand for which sites of another name, and how to add another telescope there.
+
+    A mountain or an instrument is known as one observatory there: "Mauna Kea" is Keck.
+    """
+    words = [word for word in _NAME_SEPARATORS.split(typed) if word]
+    taken: dict[str, Site] = {}
+    at = 0
+    while at < len(words):
+        end = next(
+            (
+                end
+                for end in range(min(len(words), at + _MAX_NAME_WORDS), at, -1)
+                if find_observatory(" ".join(words[at:end])) in new
+            ),
+            None,
+        )
+        name = " ".join(words[at:end])
+        site = None if end is None else find_observatory(name)
+        if site is not None and normalized_name(site.name) not in normalized_name(name):
+            taken.setdefault(name, site)
+        at = at + 1 if end is None else end
+    said = [f"“{name[:40]}” was taken for {site.name}." for name, site in taken.items()]
+    if taken:
+        there = next(iter(taken.values()))
+        said.append(
+            "Another telescope there is added under a name of its own with its place, as in sites add MyScope"
+            f" {there.latitude:.4f} {there.longitude:.4f} {there.height:.0f}."
+        )
+    return said
 
 
 def _parse_time_zone(name: str) -> str:

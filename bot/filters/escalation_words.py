@@ -255,7 +255,12 @@ def _refuse_word_for_time(words: Sequence[str], at: int, items: Sequence[_Time |
     if _is_somebody(word) or word.startswith("@") or find_escalation_hint(word) is not None:
         return
     has_time = bool(items) and isinstance(items[-1], _Time)
-    following = next((one for one in words[at + 1 :] if _is_somebody(one)), None)
+    # Slack leaves "@b" as it is typed where it knows nobody of that name.
+    following = next((one for one in words[at + 1 :] if _is_somebody(one) or one.startswith("@")), None)
+    if not items and following is None and not _has_time(words, at + 1):
+        raise FilterSyntaxError(
+            f"{_quoted(word)} is no time: a time is missing, and who is mentioned then, as in {EXAMPLE}."
+        )
     if has_time or following is None:
         return
     whom = _shown_name(following)
@@ -278,9 +283,15 @@ def _is_somebody(word: str) -> bool:
     )
 
 
+def _has_time(words: Sequence[str], start: int) -> bool:
+    """Return True if a time stands anywhere from that word on."""
+    return any(_read_time(words, at) is not None for at in range(start, len(words)))
+
+
 def _shown_name(word: str) -> str:
     """Return somebody to mention in words: Slack's syntax has only the id of a person or group."""
-    return "the next person or group" if _MENTION.fullmatch(word) else word.rstrip(".!")
+    shown = word.rstrip(".!")
+    return "the next person or group" if _MENTION.fullmatch(word) or len(shown) > 40 else shown
 
 
 def _relative_error(word: str) -> FilterSyntaxError:

@@ -65,7 +65,10 @@ class Period:
 
     @property
     def text(self) -> str:
-        """The period as dates (UTC), the last day included: "2023-05-20 to 2023-05-25"; empty if open."""
+        """The period as dates (UTC), the last day included: "2023-05-20 to 2023-05-25"; empty if open.
+
+        A time of day names UTC: "since 2023-05-20 15:00 UTC".
+        """
         since = "" if self.since is None else _moment(self.since)
         until = ""
         if self.until is not None:
@@ -336,6 +339,6 @@ def _earlier(moment: datetime, count: int, unit: str) -> datetime:
 
 
 def _moment(moment: datetime) -> str:
-    """Return a time as "2023-05-24", or "2023-05-24 15:00" if it isn't midnight."""
+    """Return a time in UTC as "2023-05-24", or "2023-05-24 15:00 UTC" if it isn't midnight."""
     is_midnight = moment.time() == datetime.min.time()
-    return f"{moment:%Y-%m-%d}" if is_midnight else f"{moment:%Y-%m-%d %H:%M}"
+    return f"{moment:%Y-%m-%d}" if is_midnight else f"{moment:%Y-%m-%d %H:%M} UTC"

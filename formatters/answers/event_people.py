@@ -11,7 +11,7 @@ from formatters.blockkit.mrkdwn import escape
 from formatters.models.escalation import Acknowledgement
 from formatters.models.event_people import EventPeople, Mute
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import status_labels
+from formatters.posts.alert_card import name_without_retraction, status_labels
 from formatters.posts.event_buttons import HAVE_IT
 from formatters.posts.people_lines import people_block, person, since
 
@@ -44,7 +44,9 @@ def taken_by_others(superevent: Superevent, others: Sequence[Acknowledgement]) -
 
 def nothing_to_take(superevent: Superevent) -> Message:
     """Return the answer to who wants to take a retracted event."""
-    return _answer(superevent, "it was retracted, so there is nothing to take. Nothing was changed.")
+    name = escape(name_without_retraction(superevent))
+    text = f"{name} was retracted, so there is nothing to take. Nothing was changed."
+    return blocks.message(text, blocks.section(text))
 
 
 def handed_back(

@@ -120,7 +120,8 @@ def _title(answer: GalaxyList) -> str:
 def _first_lines(answer: GalaxyList) -> Iterator[str]:
     """Yield what has to be known before the table: a retraction, an event beyond the catalogue."""
     if answer.superevent.is_retracted:
-        yield f"{_event_name(answer.superevent)} was retracted: there is nothing to observe."
+        name = alert_card.name_without_retraction(answer.superevent)
+        yield f"{name} was retracted: there is nothing to observe."
     ranking = answer.ranking
     beyond = beyond_catalogue(_event_name(answer.superevent), ranking.catalogue, ranking.distance)
     if beyond is not None:

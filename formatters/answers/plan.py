@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -21,6 +21,7 @@ from formatters.text import night_times, quantities
 
 MAX_ROWS = 30
 """Fields in the table, which with the picture and the lines fits one message; an export has more."""
+_WHOLE_PERCENT_FROM = 0.1
 _HEADER = ("#", "RA", "Dec", "Start, UTC", "Altitude", "Share", "Sum")
 _SHOWN_NAME_MAX = 40
 _NOTES_MAX = 1_200
@@ -124,7 +125,9 @@ def _summary_lines(answer: PlanAnswer) -> Iterator[str]:
     made, plan, request = answer.plan, answer.plan.plan, answer.plan.request
     fields = quantities.pluralize(len(plan.pointings), "field")
     verb = "holds" if len(plan.pointings) == 1 else "hold"
-    yield f"{fields} {verb} {quantities.percent(plan.covered)} of the probability of the map."
+    # One above the other, the two shares have to agree, which "1 %" and "<1 %" don't.
+    percent = _percent_for(plan.covered, plan.observable)
+    yield f"{fields} {verb} {percent(plan.covered)} of the probability of the map."
     when = "in this time" if request.duration is not None else "in darkness until dawn"
     if request.site.radio and request.duration is None:
         when = f"in the next 24{quantities.NBSP}h"
@@ -132,9 +135,11 @@ def _summary_lines(answer: PlanAnswer) -> Iterator[str]:
     limit = f"{quantities.number(request.constraints.altitude)}°"
     name = plain_text(request.site.name, _SHOWN_NAME_MAX)
     yield (
-        f"At {name} {quantities.percent(plan.observable)} of it gets above {limit} {when}{moon}."
+        f"At {name} {percent(plan.observable)} of it gets above {limit} {when}{moon}."
         f" Planned on {map_words(answer.superevent, made)}."
     )
+    if plan.covered > plan.observable and percent(plan.covered) != percent(plan.observable):
+        yield f"A field counts as a whole where its centre is above {limit}."
     unread = unread_words(answer.superevent, made)
     if unread is not None:
         yield unread
@@ -149,6 +154,11 @@ def _summary_lines(answer: PlanAnswer) -> Iterator[str]:
             f"The first {MAX_ROWS} of {count} fields are shown, in the order of time; the export goes on, as"
             " far as a message holds them."
         )
+
+
+def _percent_for(*shares: float) -> Callable[[float], str]:
+    """Return what writes each of these shares (0 to 1): to a tenth of a percent if one is below 10 %."""
+    return share_text if min(shares) < _WHOLE_PERCENT_FROM else quantities.percent
 
 
 def _night_line(made: EventPlan) -> str:

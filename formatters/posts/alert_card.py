@@ -86,6 +86,12 @@ def status_labels(superevent: Superevent) -> list[str]:
     return parts
 
 
+def name_without_retraction(superevent: Superevent) -> str:
+    """Return an event's name with its other labels, for a sentence that says itself that it was retracted."""
+    labels = [label for label in status_labels(superevent) if label != "RETRACTED"]
+    return " ".join([*labels, superevent.superevent_id])
+
+
 def alert_type_with_ordinal(superevent: Superevent, notice: Notice) -> str:
     """Return the notice's alert type, numbered from the second PRELIMINARY on: "PRELIMINARY 2", "UPDATE"."""
     return vocabulary.numbered_alert_type(superevent, notice)

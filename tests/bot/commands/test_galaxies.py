@@ -133,7 +133,7 @@ async def test_a_retracted_event_is_called_so_first_and_has_no_windows(with_gala
     message = await with_galaxies.create_command_router(Clock()).dispatch(
         f"galaxies from Palomar {name}", ASKER
     )
-    assert message.text.startswith(f"RETRACTED {name} was retracted: there is nothing to observe.")
+    assert message.text.startswith(f"{name} was retracted: there is nothing to observe.")
     said = message_text.render(message)
     assert f"of RETRACTED {name}" in said and "Best window" not in said
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import pytest
@@ -12,7 +13,7 @@ from bot.app.factory import Factory
 from bot.commands.context import CommandContext
 from bot.commands.sites import DARKNESS_LIMITS, _parse_new_sites, parse_site_names
 from bot.filters import FilterSyntaxError
-from bot.observing.observatories import UnknownSite, normalized_name
+from bot.observing.observatories import UnknownSite, normalized_name, observatories
 from formatters.blockkit.message import Message
 from formatters.models.observing import SITE_NAME_MAX, SITES_MAX
 from formatters.terminal import message_text
@@ -183,3 +184,26 @@ def test_sites_are_read_in_any_unicode_and_without_slacks_marks() -> None:
     ):
         assert _parse_new_sites(typed) == (plain,)
     assert parse_site_names("`Palomar`, *Las‑Campanas*", ()) == parse_site_names("Palomar, Las Campanas", ())
+
+
+ALIASES = sorted((alias, one.site.name) for one in observatories() for alias in one.aliases)
+
+
+@pytest.mark.parametrize(("typed", "name"), [("Mauna Kea", "Keck"), ("ZTF", "Palomar"), *ALIASES[::12]])
+async def test_a_site_under_another_name_says_what_the_name_was_taken_for(
+    factory: Factory, typed: str, name: str
+) -> None:
+    said = await answer_text(factory, f"sites add {typed}")
+    assert f"{name} added" in said
+    is_same = normalized_name(name) in normalized_name(typed)
+    assert (f"“{typed}” was taken for {name}." in said) == (not is_same), said
+    if not is_same:
+        (again,) = re.findall(r"as in (sites add MyScope [-.0-9 ]+)\.", said)
+        assert "MyScope added" in await answer_text(factory, again)
+
+
+async def test_each_name_of_several_says_what_it_was_taken_for(factory: Factory) -> None:
+    said = await answer_text(factory, "sites add Mauna Kea, Subaru and ZTF")
+    assert "Keck, Subaru, Palomar added" in said
+    assert "“Mauna Kea” was taken for Keck. “ZTF” was taken for Palomar." in said
+    assert "“Subaru”" not in said

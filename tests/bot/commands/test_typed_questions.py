@@ -408,7 +408,7 @@ def test_no_text_keeps_the_rules_busy(text: str) -> None:
         ("good morning gwevent", "latest"),
         ("aladin S230518h", "90 % credible region of S230518h"),
         ("what's new?", "S261120c: 1 notice"),
-        ("did anything happen last night?", "No event since 2026-11-21 12:00"),
+        ("did anything happen last night?", "No event since 2026-11-21 12:00 UTC"),
         ("when was the last alert?", "S261120c"),
         ("Palomar S230518h", "Palomar"),
         ("Palomar and Keck", "Keck"),

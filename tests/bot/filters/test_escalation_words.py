@@ -115,6 +115,10 @@ def test_times_in_hours_and_minutes(time: str, minutes: int) -> None:
         ("5min bob <@U2>", '"bob" can\'t be mentioned'),
         ("soon <@U2>", '"soon" is no time: a time is missing before the next person or group'),
         ("soon webhook", '"soon" is no time: a time is missing before webhook'),
+        ("soon @b", '"soon" is no time: a time is missing before @b'),
+        ("soon", '"soon" is no time: a time is missing, and who is mentioned then'),
+        ("soon bob", '"soon" is no time: a time is missing, and who is mentioned then'),
+        ("bob after 5min", '"bob" can\'t be mentioned'),
         ("soon @here", '"soon" is no time: a time is missing before @here'),
         ("immediately to <!subteam^S1|@second> 5min", "a time is missing before the next"),
         ("5min <@U2> soon <@U3>", "is a time missing before the next person or group?"),
@@ -132,7 +136,7 @@ def test_what_is_unclear_is_asked(steps: str, sentence: str) -> None:
 @settings(deadline=None, max_examples=200)
 @given(
     st.text("abcdefghijklmnopqrstuvwxyzäß'/", min_size=2, max_size=12),
-    st.sampled_from(["<@U2>", "<!subteam^S1|@b>", "@here", "webhook"]),
+    st.sampled_from(["<@U2>", "<!subteam^S1|@b>", "@here", "webhook", "@b", "@second.shift", ""]),
 )
 def test_any_word_where_a_time_is_missing_is_no_person_that_cant_be_mentioned(word: str, whom: str) -> None:
     try:

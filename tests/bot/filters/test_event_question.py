@@ -30,7 +30,7 @@ NOW = datetime(2026, 11, 28, 9, 40, tzinfo=UTC)
         ("5 BNS mock", "BNS mock", "", 5),
         ("BNS 5", "BNS", "", 5),
         ("any BNS this week?", "BNS", "since 2026-11-23", None),
-        ("show me all NSBH in O4", "NSBH", "2023-05-24 15:00 to 2025-11-18 16:00", None),
+        ("show me all NSBH in O4", "NSBH", "2023-05-24 15:00 UTC to 2025-11-18 16:00 UTC", None),
         ("how many BNS so far", "BNS", "", None),
         ("BNS last week", "BNS", "2026-11-16 to 2026-11-22", None),
         ("lowsig BNS>0.2", "BNS>0.2 lowsig", "", None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -33,16 +34,16 @@ def read(text: str, now: datetime = NOW) -> tuple[str, str]:
         ("this week", "since 2026-11-23"),
         ("last week", "2026-11-16 to 2026-11-22"),
         ("since last week", "since 2026-11-16"),
-        ("past week", "since 2026-11-21 09:40"),
+        ("past week", "since 2026-11-21 09:40 UTC"),
         ("last month", "2026-10-01 to 2026-10-31"),
         ("last year", "2025-01-01 to 2025-12-31"),
-        ("last 3 days", "since 2026-11-25 09:40"),
-        ("in the last two weeks", "since 2026-11-14 09:40"),
-        ("since 7d", "since 2026-11-21 09:40"),
-        ("since 24h", "since 2026-11-27 09:40"),
-        ("since 2 months", "since 2026-09-28 09:40"),
+        ("last 3 days", "since 2026-11-25 09:40 UTC"),
+        ("in the last two weeks", "since 2026-11-14 09:40 UTC"),
+        ("since 7d", "since 2026-11-21 09:40 UTC"),
+        ("since 24h", "since 2026-11-27 09:40 UTC"),
+        ("since 2 months", "since 2026-09-28 09:40 UTC"),
         ("a week ago", "2026-11-21"),
-        ("until 3 days ago", "until 2026-11-25 09:40"),
+        ("until 3 days ago", "until 2026-11-25 09:40 UTC"),
         ("last Monday", "2026-11-23"),
         ("since Saturday", "since 2026-11-21"),
         ("since 2023", "since 2023-01-01"),
@@ -56,16 +57,22 @@ def read(text: str, now: datetime = NOW) -> tuple[str, str]:
         ("between 2023-05 and 2023-07", "2023-05-01 to 2023-07-31"),
         ("before 2023-05-20", "until 2023-05-19"),
         ("after 2023-05-20", "since 2023-05-21"),
-        ("since 2023-05-20T12:00Z", "since 2023-05-20 12:00"),
-        ("since 2023-05-20 12:00", "since 2023-05-20 12:00"),
-        ("in O4a", "2023-05-24 15:00 to 2024-01-16 16:00"),
-        ("o4", "2023-05-24 15:00 to 2025-11-18 16:00"),
-        ("after O3", "since 2020-03-27 17:00"),
+        ("since 2023-05-20T12:00Z", "since 2023-05-20 12:00 UTC"),
+        ("since 2023-05-20 12:00", "since 2023-05-20 12:00 UTC"),
+        ("in O4a", "2023-05-24 15:00 UTC to 2024-01-16 16:00 UTC"),
+        ("o4", "2023-05-24 15:00 UTC to 2025-11-18 16:00 UTC"),
+        ("after O3", "since 2020-03-27 17:00 UTC"),
     ],
 )
 def test_a_period_is_repeated_as_dates(words: str, dates: str) -> None:
     assert read(words) == (dates, "")
     assert read(f"BNS {words} far<1/yr") == (dates, "BNS far < 1/yr")
+
+
+@given(st.none() | times, st.none() | times)
+def test_each_time_of_day_of_a_period_names_its_zone(since: datetime | None, until: datetime | None) -> None:
+    text = Period(since, until).text
+    assert re.search(r"\d:\d\d(?! UTC)", text) is None, text
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -49,6 +50,24 @@ def test_night_share_and_sum(notice: Notice) -> None:
     rows = [line for line in text.splitlines() if "−10." in line]
     assert [row.split("%")[0].split()[-1] for row in rows] == ["20.0", "10.0", "6.7"]
     assert "36.7 %" in rows[-1] and "359.000" not in text and "0.000" in rows[0]
+
+
+@settings(deadline=None)
+@given(st.floats(1e-4, 1), st.floats(1e-4, 1))
+def test_the_share_of_the_fields_and_of_what_gets_up_agree(
+    notice: Notice, covered: float, observable: float
+) -> None:
+    made = made_plan(notice)
+    plan = replace(made.plan, covered=covered, observable=observable)
+    text = message_text.render(shown(notice, replace(made, plan=plan)))
+    found = re.search(r"hold (\S+) % of.*\nAt Palomar (\S+) % of it", text)
+    assert found is not None
+    limited = [one.startswith(("<", ">")) for one in found.groups()]
+    if min(covered, observable) >= 0.001 and max(covered, observable) <= 0.99:
+        assert limited == [False, False], text
+        assert ("." in found[1]) == ("." in found[2])
+    is_more = covered > observable and found[1] != found[2]
+    assert ("its centre is above 30°" in text) == is_more
 
 
 def test_a_site_without_a_zone_has_its_evening_by_the_sun(notice: Notice) -> None:
