@@ -9,7 +9,7 @@ from urllib.parse import quote
 from formatters.blockkit.mrkdwn import plain_text, web_url
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import alert_type_with_ordinal, name_without_retraction, status_labels
+from formatters.posts.alert_card import alert_type_with_ordinal, status_labels
 from formatters.text import coincidence_lines, event_lines, quantities
 from formatters.text.source_lines import source_lines
 
@@ -23,9 +23,6 @@ def sentence(superevent: Superevent, topic: str, now: datetime) -> str | None:
     answer = _SENTENCES.get(topic)
     if answer is None:
         return None
-    if topic == "state":
-        # The answer itself says whether it was retracted.
-        return f"{name_without_retraction(superevent)}: {answer(superevent, now)}"
     name = " ".join([*status_labels(superevent), superevent.superevent_id])
     return f"{name}: {answer(superevent, now)}"
 
