@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.source_tree import syntax_nodes, syntax_tree
+
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "formatters").rglob("*.py"))
 SOURCES = sorted(path for name in ("bot", "formatters") for path in (ROOT / name).rglob("*.py"))
 
 MAX_LINES = 450
 MAX_PROJECT_IMPORTS = 20
+MAX_CONSTRUCTOR_ARGUMENTS = 7
 COMPOSITION_ROOT = {
     ROOT / f"bot/app/{name}.py" for name in ("factory", "slack_interface_factory", "repositories")
 }
@@ -52,10 +55,10 @@ def impurities(tree: ast.AST) -> Iterator[str]:
                 yield f"{name}.{called.attr}"
 
 
-def project_imports(tree: ast.AST, known: set[str]) -> set[str]:
-    """Return the project's modules that a tree imports, as dotted names."""
+def project_imports(path: Path, known: set[str]) -> set[str]:
+    """Return the project's modules that a module imports, as dotted names."""
     found = set()
-    for node in ast.walk(tree):
+    for node in syntax_nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names if alias.name in known}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -76,7 +79,7 @@ def test_modules_are_found() -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_formatters_reads_no_clock_and_no_file(path: Path) -> None:
-    assert list(impurities(ast.parse(path.read_text(encoding="utf-8")))) == []
+    assert list(impurities(syntax_tree(path))) == []
 
 
 @pytest.mark.parametrize(
@@ -108,11 +111,24 @@ def test_no_module_is_longer_than_a_reader_can_hold() -> None:
 def test_no_module_but_the_factory_imports_half_the_project() -> None:
     known = {dotted(path) for path in SOURCES}
     counts = {
-        dotted(path): len(project_imports(ast.parse(path.read_text("utf-8")), known))
-        for path in SOURCES
-        if path not in COMPOSITION_ROOT
+        dotted(path): len(project_imports(path, known)) for path in SOURCES if path not in COMPOSITION_ROOT
     }
     assert {name: count for name, count in counts.items() if count > MAX_PROJECT_IMPORTS} == {}
+
+
+def test_no_constructor_but_the_factories_takes_more_than_a_reader_can_hold() -> None:
+    counts = {
+        f"{dotted(path)}.{owner.name}": len(arguments) - 1
+        for path in SOURCES
+        if path not in COMPOSITION_ROOT
+        for owner in syntax_nodes(path)
+        if isinstance(owner, ast.ClassDef)
+        for node in owner.body
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+        if (arguments := [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs])
+    }
+    assert len(counts) > 100
+    assert {name: count for name, count in counts.items() if count > MAX_CONSTRUCTOR_ARGUMENTS} == {}
 
 
 def test_bot_has_at_most_two_loose_modules() -> None:
@@ -122,9 +138,7 @@ def test_bot_has_at_most_two_loose_modules() -> None:
 
 def test_modules_import_each_other_in_no_circle() -> None:
     known = {dotted(path) for path in SOURCES}
-    graph = {
-        dotted(path): project_imports(ast.parse(path.read_text("utf-8")), known) & known for path in SOURCES
-    }
+    graph = {dotted(path): project_imports(path, known) & known for path in SOURCES}
     while True:
         # A module that imports nothing that is left, or that nothing left imports, stands in no circle.
         imported = {name for names in graph.values() for name in names}
@@ -138,7 +152,7 @@ def test_modules_import_each_other_in_no_circle() -> None:
 def test_no_two_public_classes_have_one_name() -> None:
     places: defaultdict[str, list[str]] = defaultdict(list)
     for path in SOURCES:
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in syntax_tree(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(dotted(path))
     shared = {name: modules for name, modules in places.items() if len(modules) > 1}

@@ -6,7 +6,10 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+
+from tests.support.source_tree import syntax_nodes
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TABLE = REPOSITORY / "docs" / "log-events.md"
@@ -15,11 +18,12 @@ LOGGERS = re.compile(r"(self\._?)?(log|logger|bound)|_log_for\(\w+\)")
 ROW = re.compile(r"\| `(?P<event>\w+)` \| (?P<levels>[\w, ]+) \| (?P<meaning>.+) \|")
 
 
+@cache
 def logged_events() -> dict[str, set[str]]:
     """Return the events that bot/ logs, each with the levels at which it does."""
     found: dict[str, set[str]] = defaultdict(set)
     for path in sorted((REPOSITORY / "bot").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in syntax_nodes(path):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             if node.func.attr in LEVELS and LOGGERS.fullmatch(ast.unparse(node.func.value)):
@@ -62,7 +66,7 @@ def test_each_part_that_survives_a_defect_is_explained() -> None:
     ]
     every: set[str] = set()
     for path in (REPOSITORY / "bot").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in syntax_nodes(path):
             if isinstance(node, ast.Call) and "unexpected_error" in event_names(node):
                 values = [one.value for one in node.keywords if one.arg == "subsystem"]
                 assert values, f"{path.name}:{node.lineno} doesn't say where"

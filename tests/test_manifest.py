@@ -15,6 +15,7 @@ from bot.listeners.registration import register_listeners
 from bot.local_slack import app_manifest
 from bot.local_slack.web_api.dispatcher import METHODS
 from bot.slack.scopes import ADVISED_SCOPES, BOT_SCOPES, OPT_IN_SCOPES, REQUIRED_SCOPES, ROLE_SCOPES, SCOPES
+from tests.support.source_tree import syntax_nodes
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONAL = {"channels:history", "groups:history", "users:read"}
@@ -185,7 +186,7 @@ def called_methods() -> set[str]:
     for path in (ROOT / "bot").rglob("*.py"):
         if "local_slack" in path.parts:
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in syntax_nodes(path):
             if isinstance(node, ast.Constant) and re.fullmatch(
                 rf"(api|{families})(\.[a-zA-Z]+)+", str(node.value)
             ):

@@ -14,6 +14,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from bot import __version__
+from tests.support.source_tree import syntax_nodes
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("bot", "formatters")
@@ -51,7 +52,7 @@ def imported() -> set[str]:
     found = set()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for node in syntax_nodes(path):
                 if isinstance(node, ast.Import):
                     found |= {alias.name.split(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -9,9 +9,9 @@ waits for the two threads no longer than `STOP_TIMEOUT_S`.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -23,7 +23,7 @@ from hop.io import Metadata, StartPosition, Stream
 from bot.sources.base import Origin, Payload, SourceStatus
 from bot.sources.broker_access import BrokerAccess
 from bot.sources.credentials import KafkaUrl, load_auth, require_config_home
-from bot.sources.kafka_reader import KafkaReader
+from bot.sources.kafka_reader import QUEUE_SIZE, KafkaReader
 from bot.sources.offset_committer import OffsetCommitter
 from bot.sources.offset_tracker import MessageOffset, OffsetTracker, Partition
 from bot.sources.reconnect import ReconnectTiming
@@ -74,8 +74,7 @@ class HopskotchSource:
         auth: Auth | bool,
         *,
         timing: HopskotchTiming | None = None,
-        queue_size: int = 2,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        queue_size: int = QUEUE_SIZE,
     ) -> None:
         """Prepare a reader of `url` (kafka://host/topic) in a consumer group; nothing is opened yet.
 
@@ -103,7 +102,7 @@ class HopskotchSource:
             on_error=self._on_committer_error,
             log=self._log,
         )
-        self._reader = KafkaReader("Hopskotch", self._timing, self._log, queue_size=queue_size, now=now)
+        self._reader = KafkaReader("Hopskotch", self._timing, self._log, queue_size=queue_size)
         self._connection: _Connection | None = None
         self._lag: int | None = None
         self._stuck_timeout_s = self._timing.stuck_timeout_s

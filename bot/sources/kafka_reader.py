@@ -15,6 +15,9 @@ from bot.sources.error_throttle import ThrottledErrorLog
 from bot.sources.reconnect import ReconnectLoop, ReconnectTiming
 from bot.sources.thread_bridge import ThreadBridge
 
+QUEUE_SIZE = 2
+"""Payloads that wait between a reader and the pipeline, unless a test says otherwise."""
+
 STOP_TIMEOUT_S = 2.0
 """How long a source's `stop` waits for the reader's thread before it leaves it behind."""
 
@@ -47,8 +50,7 @@ class KafkaReader:
         timing: ReconnectTiming,
         log: structlog.typing.FilteringBoundLogger,
         *,
-        queue_size: int,
-        now: Callable[[], datetime],
+        queue_size: int = QUEUE_SIZE,
         is_optional: bool = False,
     ) -> None:
         """Prepare a reader called `name`; nothing is opened yet.
@@ -58,7 +60,6 @@ class KafkaReader:
         """
         self._name = name
         self._log = log
-        self._now = now
         self.error_log = ThrottledErrorLog(log)
         self.bridge = ThreadBridge(name, queue_size)
         self.reconnect_loop = ReconnectLoop(
@@ -68,7 +69,7 @@ class KafkaReader:
             log=log,
             is_optional=is_optional,
         )
-        self.state = ConnectionState(False, None, now())
+        self.state = ConnectionState(False, None, datetime.now(UTC))
 
     def payloads(
         self,
@@ -109,4 +110,4 @@ class KafkaReader:
         if state.connected == connected and state.reason == reason:
             return
         same = state.connected == connected and state.reason is not None
-        self.state = ConnectionState(connected, reason, state.since if same else self._now())
+        self.state = ConnectionState(connected, reason, state.since if same else datetime.now(UTC))

@@ -16,7 +16,7 @@ to the next process only when the broker believes the first one dead, 45 s later
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -67,15 +67,12 @@ class TopicSource:
         not_read: frozenset[str] = frozenset(),
         has_heartbeat: bool = False,
         timing: TopicTiming | None = None,
-        queue_size: int = 2,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Prepare a reader of `topic` in the consumer group `group`; nothing is opened yet.
 
         A pattern leaves out the topics of `not_read`, which have readers of their own. With `has_heartbeat`
         GCN's heartbeat is read too, and the connection reopened when it stops: a login may expire, or a
-        connection time out, without an error (nasa-gcn/gcn-kafka-python issues 49 and 55). At most
-        `queue_size` payloads wait between reader and pipeline.
+        connection time out, without an error (nasa-gcn/gcn-kafka-python issues 49 and 55).
         """
         self._broker = broker
         self._topic = topic
@@ -85,7 +82,6 @@ class TopicSource:
         self._has_heartbeat = has_heartbeat
         self._log = structlog.get_logger().bind(source=broker.name, topic=topic.entry)
         self._timing = timing or (OPTIONAL_TIMING if topic.is_optional else REQUIRED_TIMING)
-        self._now = now
         self._options = {
             **broker.options,
             "group.id": group,
@@ -96,8 +92,6 @@ class TopicSource:
             f"{broker.title} {topic.entry}",
             self._timing,
             self._log,
-            queue_size=queue_size,
-            now=now,
             is_optional=topic.is_optional,
         )
         self._login_error: KafkaError | None = None
@@ -153,7 +147,7 @@ class TopicSource:
             named = ", ".join(left_out[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
             detail += f", but not {named}"
         if self._last_heartbeat is not None:
-            age_s = max(0, round((self._now() - self._last_heartbeat).total_seconds()))
+            age_s = max(0, round((datetime.now(UTC) - self._last_heartbeat).total_seconds()))
             detail += f", heartbeat {age_s} s ago"
         return self._status(True, detail)
 
@@ -255,7 +249,7 @@ class TopicSource:
         assert topic is not None and partition is not None and offset is not None
         session.last_message_at = time.monotonic()
         if self._has_heartbeat and topic == HEARTBEAT_TOPIC:
-            self._last_heartbeat = self._now()
+            self._last_heartbeat = datetime.now(UTC)
             return
         self._reader.reconnect_loop.reset_backoff()
         self._set_read(session)
