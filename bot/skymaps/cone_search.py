@@ -17,7 +17,7 @@ PIXELS_PER_RADIUS = 200
 """Pixels cut by the cone's edge are subdivided until this many fit into its radius."""
 
 NEGLIGIBLE_PROBABILITY = 1e-9
-"""A tile with less isn't subdivided, nor are the pixels of _COARSE_ORDER: the thousands along an edge together
+"""Tiles, and pixels of _COARSE_ORDER, that hold less aren't subdivided: the thousands along an edge together
 change nothing that is said."""
 
 _COARSE_ORDER = 4
