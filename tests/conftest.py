@@ -13,6 +13,7 @@ from hypothesis import settings
 from bot.store import engine
 from bot.store.database import Database
 from tests.support.postgres import URL_VARIABLE, Databases, PostgresUnavailable, postgres_server, with_driver
+from tests.support.sample import not_in_sample
 
 pytest_plugins = ["tests.support.browser", "tests.support.brokers", "tests.support.delivery_harness"]
 
@@ -30,13 +31,23 @@ FIXTURE_MARKERS = {"browser": pytest.mark.browser, "deployment": pytest.mark.pro
 SHARED_NOTICES = Path(__file__).resolve().parents[1].parent / "shared" / "notices"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of `./tests/run --fast`."""
+    parser.addoption("--sample", action="store_true", help="run some tests: see tests/support/sample.py")
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use a browser or run the bot as a process."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that use a browser or run the bot as a process; with --sample, leave most others out."""
     for item in items:
         for fixture, marker in FIXTURE_MARKERS.items():
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(marker)
+    if config.getoption("--sample"):
+        left_out = not_in_sample(items)
+        config.hook.pytest_deselected(items=left_out)
+        chosen = set(items) - set(left_out)
+        items[:] = [item for item in items if item in chosen]
 
 
 def pytest_collection_finish() -> None:

@@ -583,6 +583,7 @@ async def test_a_post_without_an_answer_is_found_in_the_history(
     assert expected in harness.texts(channel)
 
 
+@pytest.mark.essential
 async def test_a_reply_in_doubt_is_looked_for_in_its_thread_and_posted_once(harness: DeliveryHarness) -> None:
     harness.local_slack.grant("channels:history")
     (channel,) = await harness.create_subscribed_channels()
