@@ -141,6 +141,7 @@ def test_repeated_warnings_are_logged_at_growing_intervals(
     assert lines.said[-1]["event"] == names[0] and "left_out" not in lines.said[-1], "the next is a new one"
 
 
+@pytest.mark.slow
 def test_warnings_with_different_words_are_all_logged(
     outage: tuple[logging.Logger, Lines, list[float], logs.RepeatLimiter],
 ) -> None:

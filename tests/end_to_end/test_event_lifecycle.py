@@ -214,6 +214,7 @@ async def test_a_late_notice_never_rolls_the_root_back(app_harness: AppHarness) 
     assert plain_text(app_harness.root(channel)) == before.replace("Notice 1 of", "Notice 2 of")
 
 
+@pytest.mark.slow
 async def test_retraction_reaches_channels_that_saw_the_event(app_harness: AppHarness) -> None:
     (channel,) = await app_harness.create_subscribed_channels()
     await app_harness.ingest(avro())
@@ -224,6 +225,7 @@ async def test_retraction_reaches_channels_that_saw_the_event(app_harness: AppHa
     assert "Treasure Map" not in plain_text(root) and "I'm observing" not in plain_text(root)
 
 
+@pytest.mark.slow
 async def test_notice_after_a_retraction_revives_the_event(app_harness: AppHarness) -> None:
     (channel,) = await app_harness.create_subscribed_channels()
     await app_harness.ingest(avro())
@@ -235,6 +237,7 @@ async def test_notice_after_a_retraction_revives_the_event(app_harness: AppHarne
     assert "I'm observing" in plain_text(app_harness.root(channel))
 
 
+@pytest.mark.slow
 async def test_a_root_not_yet_attempted_is_cancelled_by_a_retraction(app_harness: AppHarness) -> None:
     (channel,) = await app_harness.create_subscribed_channels()
     client = app_harness.clients.pop(app_harness.local_slack.team_id)
@@ -288,6 +291,7 @@ async def test_deleted_root_is_reposted_at_the_next_notice(app_harness: AppHarne
     assert [plain_text(m).count("UPDATE") > 0 for m in app_harness.replies(channel)] == [True]
 
 
+@pytest.mark.slow
 async def test_a_root_that_cant_be_edited_has_its_state_in_the_channel(app_harness: AppHarness) -> None:
     (channel,) = await app_harness.create_subscribed_channels()
     await app_harness.ingest(avro())
@@ -301,6 +305,7 @@ async def test_a_root_that_cant_be_edited_has_its_state_in_the_channel(app_harne
     assert len(app_harness.calls("chat.update")) == 1, "it isn't tried in vain again"
 
 
+@pytest.mark.slow
 async def test_a_channel_without_threads_gets_plain_messages(app_harness: AppHarness) -> None:
     (channel,) = await app_harness.create_subscribed_channels()
     await app_harness.ingest(avro())

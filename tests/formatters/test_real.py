@@ -49,6 +49,7 @@ def test_every_message_of_every_event_is_sound(
             check(alert_update.alert_update(superevent, notice))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "words"),
     [

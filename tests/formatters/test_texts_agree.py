@@ -83,6 +83,7 @@ def retracted(superevent: Superevent) -> Superevent:
     return Superevent.from_notices([*superevent.notices, gone])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(superevents())
 def test_the_distance_is_that_of_the_area_beside_it(superevent: Superevent) -> None:
@@ -98,6 +99,7 @@ def test_the_distance_is_that_of_the_area_beside_it(superevent: Superevent) -> N
     assert words in replace_nbsp(" ".join(create_captions(superevent).facts))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(superevents())
 def test_the_area_of_a_combined_map_is_called_that_wherever_it_stands_alone(superevent: Superevent) -> None:
@@ -119,6 +121,7 @@ def test_the_area_of_a_combined_map_is_called_that_wherever_it_stands_alone(supe
         assert ("combined" in text) is (latest.best_localization is not latest.localization)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(superevents())
 def test_a_condition_of_the_class_is_said_wherever_the_class_is(superevent: Superevent) -> None:
@@ -133,6 +136,7 @@ def test_a_condition_of_the_class_is_said_wherever_the_class_is(superevent: Supe
     assert all(("if astrophysical" in text) is conditional for text in texts)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(superevents())
 def test_titles_carry_the_marks_and_low_significance_is_never_vetted(superevent: Superevent) -> None:
@@ -154,6 +158,7 @@ def test_titles_carry_the_marks_and_low_significance_is_never_vetted(superevent:
     assert ("MOCK" in message_text.render(answered).splitlines()[0]) is gone.superevent_id.startswith("MS")
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(superevents())
 def test_no_line_is_empty_or_begins_with_a_dot(superevent: Superevent) -> None:
@@ -166,6 +171,7 @@ def test_no_line_is_empty_or_begins_with_a_dot(superevent: Superevent) -> None:
     assert said is not None and "·  ·" not in said
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(superevents())
 def test_a_distance_of_the_map_is_not_denied(superevent: Superevent) -> None:
@@ -174,6 +180,7 @@ def test_a_distance_of_the_map_is_not_denied(superevent: Superevent) -> None:
         assert "no distance" not in root_text(superevent).casefold()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(superevents(), st.booleans())
 def test_a_notice_without_facts_takes_none_away(superevent: Superevent, is_first: bool) -> None:

@@ -40,6 +40,7 @@ async def test_consumer_serves_health(factory: Factory, backend: str, unused_tcp
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(24, "x"), RuntimeError("can't start new thread")])
+@pytest.mark.essential
 async def test_payload_is_retried_after_a_system_error(factory: Factory, error: Exception) -> None:
     """The payload is retried in place: a restarted consumer would continue with the next one."""
     did: list[str] = []

@@ -76,6 +76,7 @@ def run(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
     return invoke
 
 
+@pytest.mark.slow
 def test_backfill_stores_events_and_resumes(run: Run, elsewhere: FakeGraceDb) -> None:
     result = run("backfill", "--since", "2026-11-01", "--until", "2026-11-21")
     assert result.exit_code == 0, result.output
@@ -89,6 +90,7 @@ def test_backfill_stores_events_and_resumes(run: Run, elsewhere: FakeGraceDb) ->
     assert result.exit_code == 1 and "1 that GraceDB doesn't give" in result.stdout
 
 
+@pytest.mark.slow
 def test_ask_looks_up(run: Run, elsewhere: FakeGraceDb) -> None:
     # To ask makes no database.
     assert run("ask", "s261110A").exit_code == 2

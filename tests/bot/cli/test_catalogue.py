@@ -156,6 +156,7 @@ def test_a_name_that_can_t_be_used_is_one_sentence(file: str, given: str | None)
         name_catalogue(file, given)
 
 
+@pytest.mark.slow
 def test_each_failure_of_import_is_one_sentence(run: Run, tmp_path: Path, folder: Path) -> None:
     good = write_fits(tmp_path / "good.fits", made_columns(2_000))
     (tmp_path / "empty.csv").write_text("")
@@ -195,6 +196,7 @@ def test_a_folder_that_can_t_be_written_is_one_sentence(
     assert f"{file / 'below'} can't be written: " in refused(run("import", file))
 
 
+@pytest.mark.slow
 def test_fetch_takes_the_newest_release_once(run: Run, served: FileServer, folder: Path) -> None:
     result = run("fetch", "ned-lvs")
     assert result.exit_code == 0, result.output
@@ -219,6 +221,7 @@ def test_fetch_goes_on_after_it_was_cut_off(run: Run, served: FileServer, folder
     assert not (folder / "downloads").exists()
 
 
+@pytest.mark.slow
 def test_fetch_of_a_page_that_is_no_catalogue_is_one_sentence_and_tried_anew(
     run: Run, served: FileServer, folder: Path
 ) -> None:

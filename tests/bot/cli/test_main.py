@@ -190,6 +190,7 @@ def test_preview_is_of_one_event(run: Run, notice: Path, tmp_path: Path) -> None
     assert "can't be written" in refused(run("preview", notice, "-o", tmp_path / "no" / "where"))
 
 
+@pytest.mark.slow
 def test_ask_answers_from_the_store(run: Run, notice: Path) -> None:
     assert "No gwevent database" in refused(run("ask", "latest"))
     assert run("migrate").exit_code == 0
@@ -220,6 +221,7 @@ WITHOUT_ANSWER = {
 WITH_ANSWER = ("help", "events", "status", "hello", "latets CBC", "S261122")
 
 
+@pytest.mark.slow
 def test_a_search_of_an_empty_store_has_no_answer(run: Run) -> None:
     run("migrate")
     for words in ("search BNS", "events", "recent 3"):
@@ -227,6 +229,7 @@ def test_a_search_of_an_empty_store_has_no_answer(run: Run) -> None:
         assert "was received" in nothing.stdout and nothing.exit_code == 1, words
 
 
+@pytest.mark.slow
 def test_ask_says_by_its_exit_status_whether_there_is_an_answer(run: Run, notice: Path) -> None:
     run("migrate")
     run("replay", notice)
@@ -237,6 +240,7 @@ def test_ask_says_by_its_exit_status_whether_there_is_an_answer(run: Run, notice
         assert run("ask", words).exit_code == 0, words
 
 
+@pytest.mark.slow
 def test_a_rollback_is_prepared_only_where_no_bot_runs(run: Run, tmp_path: Path) -> None:
     assert "No gwevent database" in refused(run("migrate", "--prepare-rollback"))
     run("migrate")
@@ -263,6 +267,7 @@ def test_a_rollback_names_the_subscriptions_that_the_old_version_can_not_read(
     assert "can't read, and won't serve: C1 subscription 2." in said
 
 
+@pytest.mark.slow
 def test_replay_counts_repeats_and_unreadable_files(run: Run, notice: Path, tmp_path: Path) -> None:
     folder = tmp_path / "notices"
     folder.mkdir()
@@ -281,6 +286,7 @@ def test_replay_counts_repeats_and_unreadable_files(run: Run, notice: Path, tmp_
     assert result.exit_code == 1 and "0 stored, 3 repeat, 1 quarantined" in result.stdout
 
 
+@pytest.mark.slow
 def test_replay_reads_files_of_other_streams_too_and_posts_nothing(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "messages"
     folder.mkdir()
@@ -326,11 +332,13 @@ def test_a_dry_run_stores_nothing(run: Run, notice: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "gwevent.sqlite").exists()
 
 
+@pytest.mark.slow
 def test_without_tokens_nothing_is_stored_as_news(run: Run, notice: Path) -> None:
     assert "must be set" in refused(run("replay", "--post", notice))
     assert "No notice of S261122a was received." in run("ask", "S261122a").stdout
 
 
+@pytest.mark.slow
 def test_the_quarantine_is_tried_again(run: Run, tmp_path: Path) -> None:
     bad = tmp_path / "bad.avro"
     bad.write_bytes(to_avro(notice_record())[:500])
@@ -373,6 +381,7 @@ def test_version(run: Run) -> None:
     assert run("--version").stdout == f"gwevent {__version__}\n"
 
 
+@pytest.mark.slow
 def test_migrate_is_repeatable_and_refuses_a_file_that_is_no_database(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -402,6 +411,7 @@ def test_roles_take_a_database_that_processes_can_share(
     assert f"gwevent {command}" in sentence and "PostgreSQL" in sentence and "gwevent run" in sentence
 
 
+@pytest.mark.slow
 def test_a_consumer_needs_a_group_of_its_own(
     run: Run, monkeypatch: pytest.MonkeyPatch, postgres: Databases
 ) -> None:
@@ -435,6 +445,7 @@ def commands(command: Any, *names: str) -> Iterator[tuple[str, ...]]:
         yield from commands(below, *names, name)
 
 
+@pytest.mark.slow
 def test_no_help_shows_a_switch_as_if_it_took_a_value(run: Run) -> None:
     found = list(commands(get_command(app)))
     assert ("catalogue", "list") in found

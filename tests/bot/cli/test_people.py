@@ -67,6 +67,7 @@ async def act(factory: Factory) -> None:
     await factory.sites.add(TEAM, "C2", [site], ChangeAuthor("U8", later(5)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "typed"),
     [("--user", "bob"), ("--user", "u7"), ("--user", "C0A"), ("--channel", "#gw"), ("--channel", "U7")],
@@ -76,6 +77,7 @@ def test_the_audit_takes_no_name_for_an_id(run: Callable[..., Result], option: s
     assert result.exit_code != 0 and f'"{typed}" is no ' in result.stderr and not result.stdout
 
 
+@pytest.mark.slow
 def test_the_audit_lists_who_did_what_the_newest_first(run: Callable[..., Result]) -> None:
     result = run("audit")
     assert result.exit_code == 0, result.output
@@ -90,6 +92,7 @@ def test_the_audit_lists_who_did_what_the_newest_first(run: Callable[..., Result
     assert times == sorted(times, reverse=True) and all(one.endswith("Z") for one in times)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "count"),
     [
@@ -114,6 +117,7 @@ def test_the_audit_can_be_narrowed(
         assert "Nothing is recorded" in run("audit", *arguments).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["soon", "BNS", "2026-13-45", "2020 until 2021", ""])
 def test_a_date_that_is_none_gets_one_sentence(run: Callable[..., Result], typed: str) -> None:
     result = run("audit", "--since", typed)
@@ -121,6 +125,7 @@ def test_a_date_that_is_none_gets_one_sentence(run: Callable[..., Result], typed
     assert result.stderr.splitlines()[-1].startswith("gwevent: --since: ")
 
 
+@pytest.mark.slow
 def test_a_person_is_forgotten_only_with_yes(run: Callable[..., Result]) -> None:
     would = run("forget-person", "U7")
     assert would.exit_code == 0 and "nothing was. --yes does it" in would.stdout, would.output
@@ -134,6 +139,7 @@ def test_a_person_is_forgotten_only_with_yes(run: Callable[..., Result]) -> None
     assert "named nowhere" in run("forget-person", "U7").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["@b", "C0123", "u7", "U7; DROP"])
 def test_what_is_no_person_gets_one_sentence(run: Callable[..., Result], typed: str) -> None:
     result = run("forget-person", typed)

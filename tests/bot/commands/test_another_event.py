@@ -59,6 +59,7 @@ async def ask(router: CommandRouter, question: str) -> str:
     return message_text.render(await router.dispatch(question, ASKER)).replace("\u00a0", " ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["S23O518h", "S2305l8h", "5230518h", "S2305I8h", "S2305188h"])
 async def test_a_misspelled_id_is_asked_about(router: CommandRouter, typed: str) -> None:
     for words in ABOUT_EVENT:
@@ -70,6 +71,7 @@ async def test_a_misspelled_id_is_asked_about(router: CommandRouter, typed: str)
 CONFUSED = {"0": "Oo", "1": "lI", "5": "5"}
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
 @given(
     digits=st.from_regex(r"2[3-6](?:0[1-9]|1[0-2])(?:0[1-9]|1[0-9]|2[0-8])", fullmatch=True),

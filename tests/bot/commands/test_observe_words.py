@@ -332,6 +332,7 @@ WORDS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(st.lists(WORDS, max_size=10))
 def test_any_words_are_read_or_asked_about(words: list[str]) -> None:

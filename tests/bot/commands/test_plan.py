@@ -439,6 +439,7 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         assert read.duration is None or timedelta() < read.duration <= timedelta(hours=24)
 
 
+@pytest.mark.slow
 async def test_a_camera_with_fields_of_its_own_is_pointed_at_these_alone(tmp_path: Path) -> None:
     centres = [(ra, dec) for ra in range(0, 360, 5) for dec in range(-60, 61, 5)]
     (tmp_path / "grid.csv").write_text("ra,dec\n" + "".join(f"{ra},{dec}\n" for ra, dec in centres))

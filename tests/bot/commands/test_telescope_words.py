@@ -146,6 +146,7 @@ def test_field_of_view_is_taken_away() -> None:
     assert site_without_telescope("Hale Telescope") is None
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(
     st.lists(

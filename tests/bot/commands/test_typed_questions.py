@@ -82,6 +82,7 @@ is what a list says without it, and with "update" or "grade" a question is about
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", LIST_VERBS)
 async def test_a_lists_verb_may_stand_behind_what_it_is_of(router: CommandRouter, verb: str) -> None:
     wrong = []
@@ -273,6 +274,7 @@ def misspelled(draw: st.DrawFn, words: tuple[str, ...]) -> tuple[str, str]:
     return typed, word
 
 
+@pytest.mark.slow
 @GENERATED
 @given(misspelled(SAFE))
 async def test_a_misspelled_verb_is_corrected_aloud(stored_events: Path, pair: tuple[str, str]) -> None:

@@ -457,6 +457,7 @@ def sets_and_stricter_ones(draw: st.DrawFn) -> tuple[CriteriaSet, CriteriaSet]:
     return found[0], found[1]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(
     sets_and_stricter_ones(),
@@ -481,6 +482,7 @@ def test_stricter_threshold_never_raises_a_grade(
     assert best_possible(after) >= best_possible(before)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(
     sets_and_stricter_ones(),
@@ -536,6 +538,7 @@ def test_every_subset_of_a_story_has_an_outcome_for_every_set() -> None:
                 assert (outcome.stage is Stage.ENDED) is some[-1].is_retraction
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(
     st.lists(any_filter, min_size=1, max_size=4),

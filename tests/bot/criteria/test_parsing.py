@@ -128,6 +128,7 @@ def test_grades_of_other_sets_are_refused() -> None:
     assert "can't use grades of others" in sentence and '"rubin-2026"' in sentence
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(
     st.lists(

@@ -42,6 +42,7 @@ def test_publishes_bytes_unchanged_and_in_order_with_hops_headers() -> None:
     assert len({headers["_id"] for _, headers in found}) == 6
 
 
+@pytest.mark.slow
 def test_waits_for_the_reader_before_the_oldest_would_be_dropped() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic("t")
@@ -89,6 +90,7 @@ def test_refused_topic_answers_with_an_error_until_allowed() -> None:
         consumer.close()
 
 
+@pytest.mark.slow
 def test_runs_in_a_process_of_its_own_with_its_topics() -> None:
     with BrokerProcess(["a", "b"]) as broker:
         publish(broker.url("b"), b"hello")

@@ -13,6 +13,7 @@ from bot.treasure_map.conversion import group_pointings, parse_footprint, parse_
 from tests.support.clock import NOW, Clock
 
 
+@pytest.mark.slow
 async def test_pointings_of_the_story_are_planned_and_then_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     story = create_demo_notices(NOW)

@@ -187,6 +187,7 @@ def test_a_group_that_may_not_be_used() -> None:
     assert found.result == "The credential may not use the consumer group other."
 
 
+@pytest.mark.slow
 def test_a_topic_that_is_shown_but_may_not_be_read() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic(TOPIC)

@@ -192,6 +192,7 @@ PIECES = ["5min", "5", "min", "10 min", "1h", "<@U2>", "@here", "webhook", "then
 PIECES += [",", "+", "-", "later", "escalate", "mock", "notify", "the", "m", "0", "1.5", "13h"]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.sampled_from(PIECES), max_size=10))
 def test_any_words_are_steps_or_a_short_sentence(pieces: list[str]) -> None:
@@ -230,6 +231,7 @@ def slips(draw: st.DrawFn) -> str:
     }[how]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(slips())
 def test_a_slip_of_the_fingers_is_asked_or_means_the_same(typed: str) -> None:

@@ -90,6 +90,7 @@ def test_criteria_survive_the_modal(criteria: Criteria, sets: list[CriteriaSet])
     assert same_criteria(criteria_from_form(entered, parse_criteria), criteria)
 
 
+@pytest.mark.slow
 @given(forms)
 @settings(deadline=None)
 def test_form_round_trips_through_criteria(filled: SubscriptionForm) -> None:

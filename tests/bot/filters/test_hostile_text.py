@@ -82,6 +82,7 @@ def every_face(superevent: Superevent) -> list[Message]:
 RECORDS = [bns(NOW)[-1], mock(NOW)[0], edge_cases.unknown_keys(NOW)]
 
 
+@pytest.mark.slow
 @quick(max_examples=80)
 @given(st.lists(hostile, min_size=5, max_size=5), st.sampled_from(RECORDS), st.booleans(), st.booleans())
 def test_nothing_in_a_notice_pings_anybody(
@@ -167,6 +168,7 @@ def test_a_filter_is_understood_or_refused_in_a_sentence(words: list[str]) -> No
         assert parse_criteria(criteria.canonical) == criteria
 
 
+@pytest.mark.slow
 @quick(max_examples=150)
 @given(st.from_regex(r"[MTmt]?(S|s|GW|gw)\d{0,8}[a-zA-Z]{0,12}\s?", fullmatch=True) | hostile | st.text())
 def test_an_id_is_one_or_none(text: str) -> None:
@@ -188,6 +190,7 @@ USUAL = (
 VALUES = hostile | st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.sampled_from(USUAL)
 
 
+@pytest.mark.slow
 @quick(max_examples=150)
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES, min_size=1, max_size=4))
 def test_settings_are_good_or_refused_in_a_sentence(given_values: dict[str, str]) -> None:

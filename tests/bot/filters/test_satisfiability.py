@@ -285,6 +285,7 @@ LINES: dict[str, tuple[list[float], list[float]]] = {
 """Limits of conditions by quantity, and numbers of which one lies in every part between the limits."""
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_for_each_quantity_it_is_said_exactly_when_no_number_fits(data: st.DataObject) -> None:
@@ -298,6 +299,7 @@ def test_for_each_quantity_it_is_said_exactly_when_no_number_fits(data: st.DataO
     assert fits is (objection is None or objection.is_boundary)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     _combined(

@@ -42,6 +42,7 @@ def write_table(file: Path, text: str) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_fits_csv_and_parquet_give_the_same_catalogue(tmp_path: Path) -> None:
     columns = made_columns(500)
     pyarrow = pytest.importorskip("pyarrow")
@@ -66,6 +67,7 @@ def test_fits_csv_and_parquet_give_the_same_catalogue(tmp_path: Path) -> None:
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.slow
 def test_rows_are_sorted_along_the_curve_whatever_the_size_of_the_pieces(tmp_path: Path) -> None:
     catalogue = made_catalogue(tmp_path, made_columns(55_000))
     assert (np.diff(catalogue.rows["pixel"]) >= 0).all()
@@ -190,6 +192,7 @@ def test_integers_with_a_scale_and_a_null_are_read(tmp_path: Path) -> None:
         import_file(tmp_path / "scaled.fits", tmp_path / "d")
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_fits_header_with_any_damage_is_read_or_gets_one_sentence(
@@ -262,6 +265,7 @@ def test_what_is_no_galaxy_or_has_no_distance_is_left_out_and_counted(tmp_path: 
 ANY_NUMBER = st.floats(allow_nan=True, allow_infinity=True)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(st.lists(st.tuples(*[ANY_NUMBER] * 9, st.binary(max_size=60)), min_size=1, max_size=8))
 def test_whatever_a_file_holds_what_is_kept_is_a_galaxy_somewhere(rows: list[tuple[object, ...]]) -> None:

@@ -104,6 +104,7 @@ def test_a_map_without_galaxies_in_its_volume_gives_none() -> None:
     assert ranked(catalogue_of(("far", 10.0, 10.0, 900.0, 11.0))) == {}
 
 
+@pytest.mark.slow
 def test_credible_levels_are_those_of_the_exact_calculation(tmp_path: Path) -> None:
     catalogue = made_catalogue(tmp_path, made_columns(30_000, max_redshift=0.02))
     skymap, levels = narrow_map(mean=45.0), levels_of(mean=45.0)
@@ -172,6 +173,7 @@ def test_levels_of_many_places_agree_with_the_exact_ones(wide: bool) -> None:
     assert found == pytest.approx(exact, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_first_of_a_ranking_are_those_of_the_whole_with_the_same_shares(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -247,6 +247,7 @@ async def test_postgresql_that_became_read_only_and_its_successor(own: Factory, 
     await record_notices(own, decoded_notice())
 
 
+@pytest.mark.slow
 async def test_consumers_are_not_silent_because_the_store_was(own: Factory) -> None:
     reads = SourceStatus("hopskotch", True, "reads", 0)
     await own.source_heartbeats.record("a", [reads])
@@ -266,6 +267,7 @@ async def test_consumers_are_not_silent_because_the_store_was(own: Factory) -> N
     assert not silent.connected
 
 
+@pytest.mark.slow
 async def test_consumer_without_worker_opens_an_incident(own: Factory, clock: Clock) -> None:
     """A consumer opens an incident if no `gwevent serve` process is alive."""
     watch = watch_of(own, clock)

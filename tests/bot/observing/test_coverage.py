@@ -149,6 +149,7 @@ def test_nothing_observed_leaves_the_whole_region_in_one_piece(hill: MapToCover)
     assert separation(piece.ra, piece.dec, *HERE) < 1
 
 
+@pytest.mark.slow
 def test_pieces_that_nobody_has_add_up_and_none_is_in_a_field() -> None:
     flat = MapToCover.of(top_hat(100.0, 80.0, 0.0, order=8))
     wall = observation(footprint=rectangle(2.0, 28.0, "wall"), places=((80.0, 0.0),))
@@ -257,6 +258,7 @@ def test_who_has_the_same_fields_is_found_by_half_of_each_field() -> None:
     assert find_shared_fields(replace(new, footprint=None), others, told, region_of) == ()
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(

@@ -201,6 +201,7 @@ def test_rectangle_covers_its_own_points_wherever_it_is(
     assert bounding_radius(field) >= max(width, height) / 2
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(width=st.floats(0.02, MAX_SIZE_DEG), height=st.floats(0.02, MAX_SIZE_DEG))
 def test_area_is_that_on_the_sky(width: float, height: float) -> None:
@@ -310,6 +311,7 @@ def test_what_is_no_field_of_view_is_called_so(words: str) -> None:
     assert len(str(caught.value)) < 200
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(st.text(alphabet="0123456789.,x×*°'□ degsquarcminøbyof-\n<@&!", max_size=60) | st.text(max_size=90))
 def test_any_text_is_read_or_refused_in_bounds(text: str) -> None:

@@ -210,6 +210,7 @@ def test_after_dawn_this_night_is_the_coming_one() -> None:
     assert found.this_night.windows[0].start > dawned + timedelta(hours=12)
 
 
+@pytest.mark.slow
 def test_dusk_and_dawn_lie_between_the_steps_of_time() -> None:
     """A field that is up all night is up from dusk to dawn, to the second."""
     site = find_site("Palomar")
@@ -260,6 +261,7 @@ def test_the_night_of_a_date_begins_on_its_evening_at_the_site(name: str) -> Non
         assert window.stop <= noon + timedelta(hours=24, minutes=20)
 
 
+@pytest.mark.slow
 @given(
     latitude=st.floats(-90, 90),
     longitude=st.floats(-180, 360),

@@ -124,6 +124,7 @@ def test_a_field_anywhere_holds_what_points_in_it_say(
     assert share == pytest.approx(counted(skymap, footprint, [place]), rel=5e-3)
 
 
+@pytest.mark.slow
 def test_what_fields_share_belongs_to_the_first() -> None:
     skymap, footprint = gaussian(60.0, 0.0, 0.0), FOOTPRINTS[0]
     places = [(0.0, 0.0), (1.0, 0.5), (359.3, -0.4), (0.0, 0.0)]

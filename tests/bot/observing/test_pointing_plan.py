@@ -118,6 +118,7 @@ def test_a_plan_can_be_observed_as_it_stands(
     assert plan.covered <= plan.observable + 0.15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ra", "dec"), [(0.0, -30.0), (359.9, 10.0), (30.0, -90.0)])
 def test_a_map_smaller_than_a_field_takes_one_pointing_where_it_holds_most(ra: float, dec: float) -> None:
     low = ObservingConstraints(altitude=10.0)
@@ -129,6 +130,7 @@ def test_a_map_smaller_than_a_field_takes_one_pointing_where_it_holds_most(ra: f
     assert best.covered == pytest.approx(1 - 10 ** -(0.7**2 * np.pi), abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [(60.0, -30.0), (0.0, -89.9), (359.95, -20.0)])
 def test_the_probability_covered_is_that_of_the_full_map(place: tuple[float, float]) -> None:
     skymap = gaussian(150.0, *place)
@@ -194,6 +196,7 @@ def test_where_there_is_time_for_few_fields_more_that_are_asked_for_cost_none_of
     assert covered == sorted(covered)
 
 
+@pytest.mark.slow
 def test_what_sets_first_is_observed_first() -> None:
     # At dusk on Paranal in November RA 330° is about to set, RA 60° rises.
     skymap = two_lobes((62.0, -25.0, 0.8), (335.0, -25.0, 0.2))
@@ -205,6 +208,7 @@ def test_what_sets_first_is_observed_first() -> None:
     check(plan, PARANAL, NOW)
 
 
+@pytest.mark.slow
 def test_by_day_the_coming_night_is_planned_and_at_night_what_is_left_of_it() -> None:
     skymap = gaussian(100.0, 60.0, -30.0)
     day = plan_pointings(skymap, PARANAL, telescope(), LIMITS, NOW, count=5)
@@ -231,6 +235,7 @@ def test_minutes_are_counted_from_the_beginning() -> None:
     assert nothing.observable == 0.0
 
 
+@pytest.mark.slow
 def test_a_short_time_takes_what_is_up_in_it() -> None:
     # What rises later holds more, but not within an hour.
     skymap = two_lobes((150.0, -25.0, 0.9), (0.0, -25.0, 0.1))
@@ -239,6 +244,7 @@ def test_a_short_time_takes_what_is_up_in_it() -> None:
     assert all(abs((one.ra + 180) % 360 - 180) < 40 for one in plan.pointings)
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_night_is_used_where_the_densest_part_is_up_for_minutes_only() -> None:
     # Before dawn RA 177° has risen above the limit for about an hour; RA 60° is up for most of the night.
     skymap = two_lobes((177.0, -25.0, 0.95), (60.0, -25.0, 0.05), sigma=5.0)
@@ -261,6 +267,7 @@ def test_short_exposures_begin_at_once_and_follow_each_other(exposure: float) ->
     check(plan, PARANAL, NIGHT)
 
 
+@pytest.mark.slow
 def test_without_darkness_there_is_no_plan_and_in_polar_night_there_is() -> None:
     skymap = gaussian(50.0, 80.0, -85.0)
     pole = Site(name="Pole", latitude=-90.0, longitude=0.0, height=2800.0)
@@ -273,6 +280,7 @@ def test_without_darkness_there_is_no_plan_and_in_polar_night_there_is() -> None
     check(plan, pole, winter)
 
 
+@pytest.mark.slow
 def test_a_dish_observes_by_day() -> None:
     skymap = gaussian(50.0, *(200.0, 40.0))
     plan = plan_pointings(skymap, DISH, telescope(), LIMITS, NOW, count=10)
@@ -290,6 +298,7 @@ def test_what_never_rises_has_no_plan() -> None:
     assert plan.begin < plan.end
 
 
+@pytest.mark.slow
 def test_fields_near_a_full_moon_wait_or_are_left_out() -> None:
     full = datetime(2026, 11, 25, 1, tzinfo=UTC)
     moon = get_body("moon", Time(full))
@@ -341,6 +350,7 @@ def test_a_plan_is_the_same_each_time_and_in_whatever_order_a_map_lists_its_tile
     assert places[0] == places[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [2, 5])
 def test_whole_sky_maps_have_a_plan(order: int) -> None:
     plan = plan_pointings(whole_sky(order), PARANAL, telescope(), LIMITS, NIGHT, count=30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations, permutations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,7 @@ def _check(visible: Flags, assignment: SlotAssignment) -> None:
     assert all(visible[field, slot] for field, slot in assignment.slot_of_field.items())
 
 
+@pytest.mark.slow
 @given(_visibilities(), st.lists(st.floats(0.1, 9), min_size=_FIELDS, max_size=_FIELDS))
 @settings(deadline=None, max_examples=150)
 def test_taking_the_best_that_fits_finds_the_best_set_there_is(visible: Flags, weights: list[float]) -> None:
@@ -67,6 +69,7 @@ def test_taking_the_best_that_fits_finds_the_best_set_there_is(visible: Flags, w
     assert np.isclose(sum(weights[field] for field in assignment.slot_of_field), best)
 
 
+@pytest.mark.slow
 @given(_visibilities(), st.data())
 @settings(deadline=None, max_examples=100)
 def test_an_exchange_is_made_whole_or_not_at_all(visible: Flags, data: st.DataObject) -> None:
@@ -86,6 +89,7 @@ def test_an_exchange_is_made_whole_or_not_at_all(visible: Flags, data: st.DataOb
     _check(visible, assignment)
 
 
+@pytest.mark.slow
 @given(_intervals())
 @settings(deadline=None, max_examples=150)
 def test_the_order_is_over_as_early_as_any_could_be(visible: Flags) -> None:
@@ -137,6 +141,7 @@ class _View(SiteView):
         return self._visible[:, slots.begin.astype(int)]
 
 
+@pytest.mark.slow
 @given(_intervals(), st.lists(st.floats(0.1, 9), min_size=5, max_size=5), st.integers(1, 5))
 @settings(deadline=None, max_examples=150)
 def test_the_cells_to_look_at_are_the_best_that_could_be_observed(

@@ -328,6 +328,7 @@ def test_a_region_whose_every_corner_lies_north_of_30_degrees_is_all_north(dec: 
     assert round_sky(100.0, (60.0, dec)).is_all_north is north
 
 
+@pytest.mark.slow
 def test_the_corners_decide_about_the_north_and_not_the_centres() -> None:
     """Tiles around +30°, some of which have a corner on it: that isn't north of it."""
     tiles = np.arange(COUNT)
@@ -356,6 +357,7 @@ def test_the_events_time_may_stand_in_any_zone() -> None:
     assert measure_rubin_sky(skymap, EVENT_TIME.astimezone(zone)) == measure_rubin_sky(skymap, EVENT_TIME)
 
 
+@pytest.mark.slow
 @given(
     ra=st.floats(0, 360),
     dec=st.floats(-90, 90),

@@ -54,6 +54,7 @@ def test_two_times_are_of_one_exposure_up_to_half_an_hour_apart(seconds: int, sa
     assert find_same(Places.of([one]), Places.of([other]), 0.02).tolist() == [same]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_a_hundred_thousand_pointings_are_compared_with_twenty_five_thousand_of_ones_own() -> None:
     random = np.random.default_rng(1)

@@ -193,6 +193,7 @@ WORDS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=400)
 @given(st.lists(WORDS, max_size=12), st.booleans())
 def test_any_subject_gets_one_of_the_kinds_and_only_lvks_form_retracts(words: list[str], lvk: bool) -> None:

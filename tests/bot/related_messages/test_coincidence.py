@@ -225,6 +225,7 @@ def test_a_burst_elsewhere_is_no_coincidence_and_one_that_touches_the_region_is(
         assert len(found(superevent(), placed)) == count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("skymap", "alert"),
     [(round_map, gbm(1.7, 133.0, -22.0, radius=1.0)), (ring_map, gbm(1.7, 60.0, 70.0, radius=20.0))],
@@ -276,6 +277,7 @@ def flat_map(ra: float, dec: float, radius: float, nside: int = 64) -> bytes:
     return written.getvalue()
 
 
+@pytest.mark.slow
 def test_a_map_in_the_alert_stands_in_for_its_circle() -> None:
     own = replace(gbm(1.7, 300.0, 60.0), region_fits=flat_map(*PLACE, 10.0))
     (one,) = found(superevent(), own)

@@ -277,6 +277,7 @@ versions = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(versions, min_size=1, max_size=6), st.randoms(use_true_random=False))
 @settings(deadline=None)
 def test_the_order_of_arrival_and_repeats_do_not_matter(bodies: list[bytes], rng: random.Random) -> None:

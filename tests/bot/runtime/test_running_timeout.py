@@ -11,6 +11,7 @@ import pytest
 from bot.runtime.running_timeout import PAUSE_THRESHOLD_S, running_timeout
 
 
+@pytest.mark.slow
 async def test_timeout_fires_in_time() -> None:
     began = time.monotonic()
     with pytest.raises(TimeoutError):

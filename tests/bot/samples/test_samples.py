@@ -149,6 +149,7 @@ def test_ids_fit_the_date_of_their_event(now: datetime) -> None:
             assert re.sub(r"\D", "", superevent_id) == f"{first:%y%m%d}"
 
 
+@pytest.mark.slow
 def test_every_event_is_tested() -> None:
     assert tuple(events()) == NAMES
 

@@ -136,6 +136,7 @@ async def test_the_overlap_of_a_region_is_that_of_the_gravitational_waves(factor
     assert await service.overlap(newest, b"rubbish") is None
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @example([ReportedPosition(ra=150.0, dec=0.0, distance=1e155)])
 @given(

@@ -66,6 +66,7 @@ def assert_read_by_mocpy(moc: Moc) -> None:
     assert cells == theirs
 
 
+@pytest.mark.slow
 def test_mocpy_reads_the_moc_of_every_published_map_whose_area_is_the_cards(shared_notices: Path) -> None:
     """The message gives the card's area, and says what the cells cover where the rounded numbers differ."""
     seen = 0
@@ -90,6 +91,7 @@ def test_mocpy_reads_the_moc_of_unusual_maps(name: str, level: float) -> None:
     assert_read_by_mocpy(moc.degrade_to_order(max(moc.max_order - 3, 0)))
 
 
+@pytest.mark.slow
 def test_mocpy_reads_the_moc_of_the_largest_map_that_is_read() -> None:
     """786,432 tiles of which no four merge: the longest text that a map can give."""
     order = 8

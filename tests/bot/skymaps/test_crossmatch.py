@@ -155,6 +155,7 @@ def test_volume_level_is_the_integral_over_all_denser_volume(tile: int, distance
     assert found.credible_level_3d == pytest.approx(summed_level(formula(), tile, distance), abs=1e-5)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 10_000), st.floats(0.5, 700))
 def test_volume_level_of_any_map_is_the_integral(seed: int, number: int, distance: float) -> None:

@@ -71,6 +71,7 @@ def test_published_maps_agree_with_installed_ligo_skymap(shared_notices: Path) -
                 assert probability_within(skymap, limit) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.floats(-2_000, 2_000), st.floats(0.5, 500), st.floats(0.1, 4_000))
 def test_line_of_sight_is_the_sum_over_thin_shells(mu: float, sigma: float, limit: float) -> None:

@@ -135,6 +135,7 @@ def test_no_ellipse_describes_a_ring_two_lobes_or_a_uniform_sky() -> None:
     assert found is None or not found.describes_region
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 5))
 def test_any_map_has_a_finite_ellipse_or_none(seed: int, kept: int) -> None:

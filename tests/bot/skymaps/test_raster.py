@@ -41,6 +41,7 @@ def check_against_single_lookups(grid: Grid, found: SkyMap, ra: np.ndarray, dec:
         assert grid.credible_level.flat[place] == np.float32(middles[tile])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["across RA 0 h", "the north pole", "several lobes"])
 def test_each_pixel_has_the_values_of_its_tile(kind: str) -> None:
     found = map_of(kind)

@@ -70,6 +70,7 @@ def test_around_a_round_region_it_is_the_larger_circle(
     assert region.sky_share_within(radius) == pytest.approx(exact, rel=tolerance)
 
 
+@pytest.mark.slow
 def test_the_share_without_a_margin_is_the_regions_own_area() -> None:
     for skymap in (ring_map(), streak_map()):
         region = PixelRegion.from_skymap(skymap, 0.99)

@@ -130,6 +130,7 @@ def combined_of_s241125n(shared_notices: Path) -> tuple[SkyMap, SkyMap]:
 
 
 class TestPublishedMaps:
+    @pytest.mark.slow
     def test_all_figures_agree_with_ligo_skymap(self, shared_notices: Path) -> None:
         seen = 0
         for name, body, figures in published_maps(shared_notices):
@@ -189,6 +190,7 @@ class TestPublishedMaps:
         assert second.probability == pytest.approx(0.45, abs=0.01)
         assert separation(first.ra, first.dec, second.ra, second.dec) > 170
 
+    @pytest.mark.slow
     def test_region_centre_lies_inside_the_credible_region(self, shared_notices: Path) -> None:
         for name, body, _ in published_maps(shared_notices):
             skymap = read_sky_map(body)
@@ -386,6 +388,7 @@ class TestConditionalDistance:
 
 
 class TestOddMaps:
+    @pytest.mark.slow
     def test_odd_maps_are_measured_like_the_usual_one(self) -> None:
         maps = {name: read_sky_map(body) for name, body in edge_cases.readable_maps().items()}
         usual = localize(maps["two_columns"])
@@ -401,6 +404,7 @@ class TestOddMaps:
         assert (found.distance.mean, found.distance.std) == pytest.approx((140, 40))
         assert found.distance_share == pytest.approx(1)
 
+    @pytest.mark.slow
     @settings(max_examples=30, deadline=None)
     @given(st.integers(0, 1000), st.floats(0, 1))
     def test_distance_without_header_is_that_of_the_part_that_has_one(
@@ -578,6 +582,7 @@ UNREADABLE |= {
 
 
 class TestTies:
+    @pytest.mark.slow
     @settings(max_examples=40, deadline=None)
     @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([0.1, 0.5, 0.9]))
     def test_credible_region_does_not_depend_on_the_order_of_rows(
@@ -601,6 +606,7 @@ class TestUniformMaps:
         found = localize(read_sky_map(to_fits({"UNIQ": uniq_of(3, np.arange(768)), "PROBDENSITY": density})))
         assert found.is_uniform
 
+    @pytest.mark.slow
     @settings(max_examples=50, deadline=None)
     @given(st.floats(0.05, 0.99), st.integers(0, 767))
     def test_a_map_that_prefers_a_side_is_not_uniform(self, contrast: float, towards: int) -> None:
@@ -611,6 +617,7 @@ class TestUniformMaps:
         found = localize(read_sky_map(to_fits({"UNIQ": uniq_of(3, np.arange(768)), "PROBDENSITY": density})))
         assert not found.is_uniform
 
+    @pytest.mark.slow
     def test_half_a_sky_is_not_uniform_and_no_published_map_is(self, shared_notices: Path) -> None:
         assert not localize(half_sky(range(4))).is_uniform
         assert not any(
@@ -619,6 +626,7 @@ class TestUniformMaps:
 
 
 class TestTilesWithoutNumber:
+    @pytest.mark.slow
     @settings(max_examples=60, deadline=None)
     @given(
         st.sets(st.integers(0, 767), min_size=1, max_size=40),
@@ -726,6 +734,7 @@ def test_a_bomb_is_unpacked_no_further_than_it_looks_like_a_map(head: bytes, ref
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_table_of_too_many_rows_is_not_unpacked() -> None:
     file = uniform()
     at = file.index(b"NAXIS2  =")

@@ -87,6 +87,7 @@ async def test_a_lease_that_ends_before_the_last_byte_edits_nothing(
 
 
 @pytest.mark.backends("postgresql")
+@pytest.mark.essential
 async def test_a_worker_that_slept_through_its_lease_posts_nothing(harness: DeliveryHarness) -> None:
     """The process is paused between claim and request; another worker may have posted meanwhile."""
     (channel,) = await harness.create_subscribed_channels()
@@ -137,6 +138,7 @@ async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_bef
 
 
 @pytest.mark.slow
+@pytest.mark.essential
 async def test_settling_waits_for_the_store_however_often_it_fails(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     settle, failures = harness.factory.outbox.record_outcomes, 3

@@ -50,6 +50,7 @@ def test_errors_do_not_repeat_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
         TokenCipher([])
 
 
+@pytest.mark.slow
 def test_keys_are_made_and_changed_on_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,7 @@ def produce(broker: EmbeddedBroker, value: bytes | None, headers: dict[str, str 
     assert producer.flush(20) == 0
 
 
+@pytest.mark.slow
 async def test_payloads_are_ordered_and_acknowledged_ones_remembered(broker: EmbeddedBroker) -> None:
     url = broker.url(TOPIC)
     publish_all(url, b"0", b"1", b"2", b"3", b"4")
@@ -81,6 +82,7 @@ async def test_payloads_are_ordered_and_acknowledged_ones_remembered(broker: Emb
         assert await bodies(payloads, 2) == [b"3", b"4"]
 
 
+@pytest.mark.slow
 async def test_unacknowledged_payload_is_delivered_again(broker: EmbeddedBroker) -> None:
     url = broker.url(TOPIC)
     publish_all(url, b"0", b"1", b"2")
@@ -92,6 +94,7 @@ async def test_unacknowledged_payload_is_delivered_again(broker: EmbeddedBroker)
         assert await bodies(payloads, 2) == [second.body, third.body]
 
 
+@pytest.mark.slow
 async def test_without_any_acknowledgement_everything_comes_again(broker: EmbeddedBroker) -> None:
     url = broker.url(TOPIC)
     publish_all(url, b"0", b"1")
@@ -100,6 +103,7 @@ async def test_without_any_acknowledgement_everything_comes_again(broker: Embedd
             assert await bodies(payloads, 2) == [b"0", b"1"]
 
 
+@pytest.mark.slow
 async def test_messages_published_before_the_first_start_are_read(broker: EmbeddedBroker) -> None:
     publish(broker.url(TOPIC), b"early")
     async with reading(broker.url(TOPIC)) as (_, payloads):
@@ -108,6 +112,7 @@ async def test_messages_published_before_the_first_start_are_read(broker: Embedd
         assert await bodies(payloads, 1) == [b"late"]
 
 
+@pytest.mark.slow
 async def test_unreadable_payloads_do_not_stop_the_source(broker: EmbeddedBroker) -> None:
     url = broker.url(TOPIC)
     produce(broker, None, {"_format": b"avro"})
@@ -149,6 +154,7 @@ async def test_drops_test_messages_and_moves_on(broker: EmbeddedBroker) -> None:
             await asyncio.to_thread(publisher.wait_until_read, "gwevent", PATIENT)
 
 
+@pytest.mark.slow
 async def test_hands_over_no_more_than_the_pipeline_takes(broker: EmbeddedBroker) -> None:
     publish_all(broker.url(TOPIC), *(b"%d" % number for number in range(10)))
     async with reading(broker.url(TOPIC), hand_over=2) as (source, payloads):
@@ -216,6 +222,7 @@ async def test_comes_back_after_the_broker_was_away(broker: EmbeddedBroker) -> N
             await asyncio.to_thread(publisher.wait_until_read, "gwevent", PATIENT)
 
 
+@pytest.mark.slow
 async def test_finds_a_topic_that_appears_later(broker: EmbeddedBroker) -> None:
     url = broker.url("gcn.later")
     async with reading(url) as (source, payloads):

@@ -41,6 +41,7 @@ def write(auth_file: Path, password: str, certificate: tuple[Path, Path]) -> Non
     auth_file.chmod(0o600)
 
 
+@pytest.mark.slow
 async def test_reads_with_hops_credential_and_goes_on_after_a_restart(
     secured: str, auth_file: Path, certificate: tuple[Path, Path]
 ) -> None:

@@ -221,6 +221,7 @@ async def test_many_processes_migrate_at_once(postgres: Databases) -> None:
         await database.close()
 
 
+@pytest.mark.slow
 async def test_migrations_go_back_and_forth_on_postgresql(postgres: Databases) -> None:
     database = Database(with_driver(postgres.create()))
     await database.migrate()
@@ -281,6 +282,7 @@ async def test_a_reader_sees_one_state_and_writers_come_one_by_one(
     await other.database.close()
 
 
+@pytest.mark.slow
 async def test_frozen_process_does_not_block_others(
     postgres: Databases, migrated_postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

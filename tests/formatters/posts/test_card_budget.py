@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +65,7 @@ def test_fixed_lines_never_yield_more_than_their_details(card: CardLines) -> Non
     assert (chosen.coincidence is None) is (card.coincidence is None)
 
 
+@pytest.mark.slow
 @given(card=cards)
 def test_criteria_yield_first_then_sites_then_the_warning(card: CardLines) -> None:
     chosen = fit(card)
@@ -122,6 +124,7 @@ def test_no_more_yields_than_must(card: CardLines) -> None:
                 assert not fits(replace(chosen, fixed=fixed)), "a detail was left out though it fits"
 
 
+@pytest.mark.slow
 @given(card=cards)
 def test_a_card_that_fits_keeps_both_limits(card: CardLines) -> None:
     chosen = fit(card)

@@ -153,6 +153,7 @@ _targets = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(_texts, _texts, _targets, st.sampled_from(EscalationEnd))
 def test_whatever_is_stored_makes_a_message_that_slack_takes(

@@ -508,6 +508,7 @@ def test_hostile_words_neither_format_nor_mention_nor_exceed_limits(words: str) 
 numbers = st.none() | st.floats(0, 1) | st.floats(allow_nan=False, allow_infinity=False)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     subject=st.text(max_size=300),

@@ -53,6 +53,7 @@ def marked(image: np.ndarray) -> np.ndarray:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [(90.0, 20.0), (0.5, 0.0), (200.0, -88.5), (17.0, 89.0), (359.0, -45.0)])
 def test_a_field_is_drawn_where_it_is(place: tuple[float, float]) -> None:
     seen = marked(picture(fields_at(place, words="8x8deg")))
@@ -78,6 +79,7 @@ def test_fields_all_over_the_sky_get_no_inset_of_their_own() -> None:
     assert raster.region_of_fields(fields_at((0.0, 0.0), (120.0, 40.0), (240.0, -40.0))) is None
 
 
+@pytest.mark.slow
 def test_two_hundred_fields_are_drawn() -> None:
     places = [(10.0 * column % 360, -60.0 + 12 * row) for row in range(10) for column in range(20)]
     assert marked(picture(fields_at(*places))).sum() > 2_000

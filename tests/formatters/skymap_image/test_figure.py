@@ -161,6 +161,7 @@ def test_the_other_map_is_drawn_only_beside_a_combined_one() -> None:
         assert bool(near(drawn(kind), style.GW_ALONE_CONTOUR, 10).sum() > 300) == (kind == "combined")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["one detector", "a burst"])
 def test_sun_and_moon_are_drawn_at_their_positions(kind: str) -> None:
     rendered = render(order(sample(kind)))
@@ -169,6 +170,7 @@ def test_sun_and_moon_are_drawn_at_their_positions(kind: str) -> None:
         assert near(drawn(kind)[y - 14 : y + 15, max(0, x - 18) : x + 19], colour).sum() > 60
 
 
+@pytest.mark.slow
 def test_mollweide_and_back() -> None:
     ra, dec = sky_positions()
     on = np.isfinite(ra)

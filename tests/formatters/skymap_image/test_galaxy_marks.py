@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from bot.skymap_service.image_process import ImageResult, render
@@ -29,6 +30,7 @@ def marked_pixels(drawn: ImageResult) -> tuple[np.ndarray, int]:
     return np.asarray((np.abs(image - colour) < 24).all(axis=2)), image.shape[0]
 
 
+@pytest.mark.slow
 def test_a_mark_in_the_inset_stands_there_and_another_on_the_whole_sky() -> None:
     plain = render(job(lobe(*PLACE)))
     drawn = render(replace(job(lobe(*PLACE)), marks=MARKS))

@@ -83,6 +83,7 @@ def test_show_text_of_odd_notices(stories: dict[str, list[Notice]]) -> None:
             assert "None" not in text
 
 
+@pytest.mark.slow
 def test_real_notices_agree_with_the_expected_measurements(shared_notices: Path) -> None:
     expected = notices(shared_notices)
     assert expected

@@ -302,6 +302,7 @@ def test_nothing_changes_between_equal_outcomes(one: GradeOutcome) -> None:
         assert grade_changes([one], [one]) == [] and not has_risen([one], [one])
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(shown=st.lists(outcomes(), max_size=6))
 def test_each_shorter_form_of_the_cards_line_is_shorter(shown: list[GradeOutcome]) -> None:

@@ -167,6 +167,7 @@ def test_buttons_open_the_modal_for_own_sets(check: Callable[[Message], Message]
 names = st.text("ABCdef+-3 ", min_size=1, max_size=20)
 
 
+@pytest.mark.slow
 @given(
     filters=st.lists(any_filter, min_size=1, max_size=GRADES_MAX),
     name=names,

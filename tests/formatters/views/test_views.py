@@ -399,6 +399,7 @@ def test_next_steps_fit_what_the_person_has(stories: dict[str, list[Notice]]) ->
     assert "Nothing new comes to <#C1>, where everything is paused." in paused
 
 
+@pytest.mark.slow
 def test_any_home_keeps_slacks_limits(stories: dict[str, list[Notice]]) -> None:
     threads = [EventThread("C1", "https://slack.example/" + "x" * 90)] * 5
     events = [home_tab.LastEvent(Superevent.from_notices(one), threads) for one in stories.values()]

@@ -159,6 +159,7 @@ def test_incidents_are_taken_by_both_services(kind: IncidentKind) -> None:
         assert_taken(payload.event_from_incident(incident, is_resolved=is_resolved))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.text(min_size=1, max_size=2_000),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ grade_lists = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(grades=grade_lists)
 @settings(deadline=None, max_examples=60)
 def test_a_stored_set_is_read_as_it_was_written(grades: list[Grade]) -> None:
@@ -35,6 +37,7 @@ def test_a_stored_set_is_read_as_it_was_written(grades: list[Grade]) -> None:
     assert decode_set("ours", encode_grades(written)) is read
 
 
+@pytest.mark.slow
 @given(criteria=criteria_list, grades=grade_lists, names=st.sets(st.sampled_from(SLUGS)))
 @settings(deadline=None, max_examples=100)
 def test_whatever_a_subscription_names_is_defined_or_said_to_be_missing(

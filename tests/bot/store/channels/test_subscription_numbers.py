@@ -109,6 +109,7 @@ async def test_former_number_never_names_another_subscription(
         assert "is number" in told or "no subscription" in told
 
 
+@pytest.mark.slow
 async def test_migration_keeps_existing_subscriptions(tmp_path: Path) -> None:
     (tmp_path / "old.sqlite").touch()
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'old.sqlite'}")

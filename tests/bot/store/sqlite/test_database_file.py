@@ -359,6 +359,7 @@ async def test_empty_database_replacing_a_filled_one_is_refused(how: str, tmp_pa
     await again.close()
 
 
+@pytest.mark.slow
 async def test_empty_database_and_filled_copy_are_accepted(tmp_path: Path) -> None:
     path = tmp_path / "gwevent.sqlite"
     for _ in range(2):
