@@ -553,6 +553,7 @@ async def test_a_post_that_failed_before_slack_did_it_is_posted_once(
 @pytest.mark.parametrize("lost", ["dropped", "timeout"])
 @pytest.mark.parametrize("kind", ["root", "reply"])
 @pytest.mark.parametrize("history", [True, False], ids=["history", "no history"])
+@pytest.mark.essential
 async def test_a_post_without_an_answer_is_found_in_the_history(
     harness: DeliveryHarness, lost: str, kind: str, history: bool
 ) -> None:

@@ -56,6 +56,7 @@ def mangled(superevent_id: str) -> bytes:
 
 
 @pytest.mark.slow
+@pytest.mark.essential
 async def test_a_notice_is_stored_and_its_repeat_is_one(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "CBC", "C1")
     wakeups = Wakeups()
@@ -206,6 +207,7 @@ async def test_the_same_type_and_second_with_other_words_is_posted_too(
 
 
 @pytest.mark.parametrize("body", [to_avro(notice_record()), b"noise"], ids=["notice", "noise"])
+@pytest.mark.essential
 async def test_only_the_stores_own_failure_is_raised(
     database_path: Path, clock: Clock, body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,7 @@ async def wait_until_refused(harness: DeliveryHarness, method: str, heard: int =
 
 
 @pytest.mark.parametrize("times", [0, 1, 2])
+@pytest.mark.essential
 async def test_a_lease_that_ends_before_the_last_byte_sends_nothing(
     harness: DeliveryHarness, times: int
 ) -> None:
@@ -71,6 +72,7 @@ async def test_a_lease_that_ends_before_the_last_byte_sends_nothing(
 
 
 @pytest.mark.parametrize("times", [0, 1, 2])
+@pytest.mark.essential
 async def test_a_lease_that_ends_before_the_last_byte_edits_nothing(
     harness: DeliveryHarness, times: int
 ) -> None:

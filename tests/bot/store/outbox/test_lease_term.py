@@ -46,6 +46,7 @@ class AgreeingDatabase:
 
 
 @pytest.mark.parametrize("takes_s", [0.0, 0.1])
+@pytest.mark.essential
 async def test_a_lease_counts_from_before_its_heartbeat_and_once(takes_s: float) -> None:
     database = AgreeingDatabase()
     leases = WorkerLeases(cast(Database, database), elapsed=lambda: database.elapsed_s)
