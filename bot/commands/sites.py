@@ -111,9 +111,7 @@ class SiteCommands:
                         " to remove one: /gwevent sites remove Palomar."
                     ) from None
                 outcome = (
-                    _added(new, words)
-                    if telescope is None
-                    else self._added_with(telescope, new, before, words)
+                    _added(new, words) if telescope is None else self._added_with(telescope, new, before)
                 )
             case "remove_field":
                 at = _find_custom_site(words, before.sites)
@@ -170,13 +168,13 @@ class SiteCommands:
         present = None if at is None else before.telescope_at(at.name)
         return known, _merge_telescope(known[0].name, said, present)
 
-    def _added_with(self, telescope: Telescope, new: Sequence[Site], before: ChannelSites, typed: str) -> str:
+    def _added_with(self, telescope: Telescope, new: Sequence[Site], before: ChannelSites) -> str:
         """Return what a change of a telescope did."""
         is_known = find_own_site(telescope.site, before.sites) is not None
         said = (
             f"{telescope.site}: {telescope_text.telescope(telescope)}."
             if is_known
-            else (f"{_added(new, typed)} With a {telescope_text.telescope(telescope)}.")
+            else (f"{_added(new)} With a {telescope_text.telescope(telescope)}.")
         )
         instrument = self._instruments.find(telescope.footprint.words)
         if instrument is not None and instrument.fixed_fields:
@@ -296,8 +294,11 @@ def _parse_options(words: Sequence[str]) -> tuple[bool, str | None]:
     return radio, _parse_time_zone(zones[0]) if zones else None
 
 
-def _added(new: Sequence[Site], typed: str) -> str:
-    """Return what was added, what a name was taken for, and of a place that was typed where it is."""
+def _added(new: Sequence[Site], typed: str = "") -> str:
+    """Return what was added, what the typed names were taken for, and of a place that was typed where it is.
+
+    The words of a telescope are no names: "Palomar fov ZTF" asks for no other site.
+    """
     said = f"{', '.join(site.name for site in new)} added, and in the messages from now on."
     remarks = (position_remark(site) for site in new if find_observatory(site.name) != site)
     return " ".join([said, *_taken_for(typed, new), *remarks])

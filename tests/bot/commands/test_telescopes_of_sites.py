@@ -104,6 +104,7 @@ async def test_own_site_is_added_with_its_telescope_and_changed_by_name(factory:
 async def test_instrument_says_what_its_shape_stands_for(factory: Factory) -> None:
     said = await answer(factory, "sites add Palomar fov ZTF")
     assert "That is a square of the published area (Bellm et al. 2019" in said
+    assert "taken for" not in said
 
 
 @pytest.mark.parametrize(
