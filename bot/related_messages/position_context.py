@@ -76,13 +76,14 @@ _DIRECTLY_BEHIND = re.compile(
     r"(?P<close>[^\S\n]?[)\]])?"
 )
 _NO_UNIT = re.compile(
-    r"\w{2,}(?:ed|ing|ly)|(?:ICRS|FK|J|RA|host|galax(?:y|ies)|spectro\w+|photo\w+)|(?:"
+    r"(?=\w{4})[^\Waeiou]*[aeiou]\w*(?:ed|ing|ly)"
+    r"|(?:ICRS|FK|J|RA|host|galax(?:y|ies)|spectro\w+|photo\w+)|(?:"
     + _SOURCE.pattern.replace(r"\b", "")
     + r")\w{0,2}",
     re.IGNORECASE,
 )
-"""Other words behind a number that are no unit: verbs, adverbs, frames, and whose the number is ("a z=0.03
-galaxy")."""
+"""Other words behind a number that are no unit: verbs and adverbs (before whose ending stands a vowel, which
+"kly" lacks), frames, and whose the number is ("a z=0.03 galaxy")."""
 _NOT_A_POSITION = re.compile(
     r"(?:errors?|uncertaint(?:y|ies)|offsets?|accuracy|precision|rms|shifts?|scatter|motions?|sigma|step|size"
     r"|dither|difference)(?:[^\S\n](?:of|in|on|are|is|were|was|for|by))?[^\S\n]?[=:(]?[^\S\n]?$"

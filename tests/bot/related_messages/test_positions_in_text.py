@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from bot.related_messages.position_context import has_unit
@@ -454,6 +454,8 @@ _UNIT = st.text(alphabet="bcfghjklmpqrsuvwxyzσµ", min_size=1, max_size=9).filt
 
 
 @settings(deadline=None)
+@example(unit="bbly", value=1.0, blank=" ")
+@example(unit="Mly", value=1.0, blank=" ")
 @given(unit=_UNIT, value=st.floats(0.01, 4.99), blank=st.sampled_from((" ", "", "\n", " [", "  ")))
 def test_number_with_a_unit_is_no_redshift_and_no_position(unit: str, value: float, blank: str) -> None:
     for text in (
@@ -466,6 +468,14 @@ def test_number_with_a_unit_is_no_redshift_and_no_position(unit: str, value: flo
     assert position.redshift is None
     if blank:
         assert find_positions(f"AT2023abc 12:00:01.1 -01:12:33.2{blank}{unit}") == ()
+
+
+@pytest.mark.parametrize(
+    "word", ["securely", "newly", "used", "aged", "freed", "being", "measured", "Early", "indicating"]
+)
+def test_a_verb_or_an_adverb_behind_a_redshift_is_no_unit(word: str) -> None:
+    (position,) = find_positions(f"AT2023abc at RA=49.8, Dec=37.8 with z = 1.0 {word}, is new")
+    assert position.redshift == 1.0
 
 
 @pytest.mark.parametrize(
