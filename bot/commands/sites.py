@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -29,7 +29,7 @@ from bot.observing.places import (
     refuse_decimal_commas,
 )
 from bot.observing.site_doubts import position_remark
-from bot.observing.site_names import read_sites, site_at
+from bot.observing.site_names import read_named_sites, read_sites, site_at
 from bot.runtime.typed_text import normalize_typed_text
 from bot.runtime.wakeups import Wakeups
 from bot.store.channels.change_log import ChangeAuthor
@@ -48,8 +48,6 @@ DARKNESS_LIMITS = (-18.0, 0.0)
 """Degrees of the Sun's altitude below which a channel may count the sky as dark."""
 
 _NUMBER = re.compile(r"[+-]?(\d{1,6}(\.\d{0,12})?|\.\d{1,12})", re.ASCII)
-_NAME_SEPARATORS = re.compile(r"[\s,;/+&|()]+")
-_MAX_NAME_WORDS = 8
 _WORD_STARTS = re.compile(r"(?<!\S)\S")
 _ADD_EXAMPLE = "sites add MyDome 34.2 -116.9 1700"
 _BY_PLACE = f"A place works by latitude and longitude: {EXAMPLE_PLACE}."
@@ -101,7 +99,8 @@ class SiteCommands:
         subcommand, words = self._removal_of_field(subcommand, words, before)
         match subcommand:
             case "add" | "edit":
-                new, telescope = self._parse_addition(words, before, only_known=subcommand == "edit")
+                named, telescope = self._parse_addition(words, before, only_known=subcommand == "edit")
+                new = tuple(dict.fromkeys(named.values()))
                 given = () if telescope is None else (telescope,)
                 try:
                     after = await self._sites.add(*channel, new, by, given)
@@ -110,9 +109,10 @@ class SiteCommands:
                         f"A channel has at most {SITES_MAX} sites, and this one has {len(before.sites)};"
                         " to remove one: /gwevent sites remove Palomar."
                     ) from None
-                outcome = (
-                    _added(new, words) if telescope is None else self._added_with(telescope, new, before)
-                )
+                if telescope is None:
+                    outcome = " ".join([_added(new, before), *_taken_for(named)])
+                else:
+                    outcome = self._added_with(telescope, new, before)
             case "remove_field":
                 at = _find_custom_site(words, before.sites)
                 if before.telescope_at(at.name) is None:
@@ -148,25 +148,25 @@ class SiteCommands:
 
     def _parse_addition(
         self, words: str, before: ChannelSites, *, only_known: bool
-    ) -> tuple[tuple[Site, ...], Telescope | None]:
-        """Parse new sites, or one site with its telescope. Raises CommandError."""
+    ) -> tuple[Mapping[str, Site], Telescope | None]:
+        """Parse new sites by their typed names, or one site with its telescope. Raises CommandError."""
         rest, said = extract_telescope(words, self._instruments)
         if not said and not only_known:
             return _parse_new_sites(words), None
         if only_known:
-            known: tuple[Site, ...] = (_find_custom_site(rest, before.sites),)
+            site = _find_custom_site(rest, before.sites)
             if not said:
-                raise CommandError(f"What of it? For example: {_telescope_example(known[0].name)}.")
+                raise CommandError(f"What of it? For example: {_telescope_example(site.name)}.")
         elif not rest:
             raise CommandError(f"Which site? For example: {_telescope_example('Palomar')}.")
         else:
             own = _own_site(rest, before.sites)
-            known = (own,) if own is not None else _parse_new_sites(rest)
-        if len(known) > 1:
-            raise CommandError(f"A field of view belongs to one site: {_telescope_example(known[0].name)}.")
-        at = find_own_site(known[0].name, before.sites)
+            site, *others = dict.fromkeys([own] if own is not None else _parse_new_sites(rest).values())
+            if others:
+                raise CommandError(f"A field of view belongs to one site: {_telescope_example(site.name)}.")
+        at = find_own_site(site.name, before.sites)
         present = None if at is None else before.telescope_at(at.name)
-        return known, _merge_telescope(known[0].name, said, present)
+        return {site.name: site}, _merge_telescope(site.name, said, present)
 
     def _added_with(self, telescope: Telescope, new: Sequence[Site], before: ChannelSites) -> str:
         """Return what a change of a telescope did."""
@@ -174,7 +174,7 @@ class SiteCommands:
         said = (
             f"{telescope.site}: {telescope_text.telescope(telescope)}."
             if is_known
-            else (f"{_added(new)} With a {telescope_text.telescope(telescope)}.")
+            else (f"{_added(new, before)} With a {telescope_text.telescope(telescope)}.")
         )
         instrument = self._instruments.find(telescope.footprint.words)
         if instrument is not None and instrument.fixed_fields:
@@ -201,20 +201,23 @@ def parse_site_names(text: str, own: Sequence[Site]) -> tuple[Site, ...]:
     return sites
 
 
-def _parse_new_sites(text: str) -> tuple[Site, ...]:
-    """Parse observatories' names, or the name and position of one other site. Raises CommandError."""
+def _parse_new_sites(text: str) -> dict[str, Site]:
+    """Parse observatories' names, or the name and position of one other site. Raises CommandError.
+
+    Return each site under the name that was typed.
+    """
     text = normalized_characters(text)
     if not text:
         raise CommandError(f'Which one? Name an observatory ("sites add Palomar"). {_HOW_TO_ADD}')
     try:
         refuse_decimal_commas(text)
         custom = _parse_custom_site(text)
-        sites = (custom,) if custom is not None else read_sites(text)
+        sites = {custom.name: custom} if custom is not None else dict(read_named_sites(text))
     except UnknownSite as error:
         raise CommandError(f"{error} {_HOW_TO_ADD}" if error.may_be_place else str(error)) from error
     except InvalidPlace as error:
         raise CommandError(str(error)) from error
-    if not sites or len(sites) > SITES_MAX:
+    if not sites or len(set(sites.values())) > SITES_MAX:
         raise CommandError(f"At most {SITES_MAX} sites at a time." if sites else _HOW_TO_ADD)
     return sites
 
@@ -294,38 +297,25 @@ def _parse_options(words: Sequence[str]) -> tuple[bool, str | None]:
     return radio, _parse_time_zone(zones[0]) if zones else None
 
 
-def _added(new: Sequence[Site], typed: str = "") -> str:
-    """Return what was added, what the typed names were taken for, and of a place that was typed where it is.
-
-    The words of a telescope are no names: "Palomar fov ZTF" asks for no other site.
-    """
-    said = f"{', '.join(site.name for site in new)} added, and in the messages from now on."
+def _added(new: Sequence[Site], before: ChannelSites) -> str:
+    """Return what was added, what was there before, and of a place that was typed where it is."""
+    added = [site.name for site in new if site not in before.sites]
+    said = [f"{', '.join(added)} added, and in the messages from now on."] if added else []
+    said += [f"{site.name} was here already." for site in new if site in before.sites]
     remarks = (position_remark(site) for site in new if find_observatory(site.name) != site)
-    return " ".join([said, *_taken_for(typed, new), *remarks])
+    return " ".join([*said, *remarks])
 
 
-def _taken_for(typed: str, new: Sequence[Site]) -> list[str]:
+def _taken_for(named: Mapping[str, Site]) -> list[str]:
     """Return which typed names stand for which sites of another name, and how to add another telescope there.
 
     A mountain or an instrument is known as one observatory there: "Mauna Kea" is Keck.
     """
-    words = [word for word in _NAME_SEPARATORS.split(typed) if word]
-    taken: dict[str, Site] = {}
-    at = 0
-    while at < len(words):
-        end = next(
-            (
-                end
-                for end in range(min(len(words), at + _MAX_NAME_WORDS), at, -1)
-                if find_observatory(" ".join(words[at:end])) in new
-            ),
-            None,
-        )
-        name = " ".join(words[at:end])
-        site = None if end is None else find_observatory(name)
-        if site is not None and normalized_name(site.name) not in normalized_name(name):
-            taken.setdefault(name, site)
-        at = at + 1 if end is None else end
+    taken = {
+        name: site
+        for name, site in named.items()
+        if find_observatory(site.name) == site and normalized_name(site.name) not in normalized_name(name)
+    }
     said = [f"“{name[:40]}” was taken for {site.name}." for name, site in taken.items()]
     if taken:
         there = next(iter(taken.values()))

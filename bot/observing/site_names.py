@@ -105,7 +105,12 @@ def site_at(place: Place, *, name: str | None = None) -> Site:
 
 
 def read_sites(text: str, own: Sequence[Site] = ()) -> tuple[Site, ...]:
-    """Read all sites that a text names, each once, in its order.
+    """Read all sites that a text names, each once, in its order; otherwise as `read_named_sites`."""
+    return tuple(dict.fromkeys(site for _, site in read_named_sites(text, own)))
+
+
+def read_named_sites(text: str, own: Sequence[Site] = ()) -> tuple[tuple[str, Site], ...]:
+    """Read all sites that a text names, in its order, each with the words that name it.
 
     `own` are the channel's sites, which come before observatories of the same name. Raises UnknownSite, which
     names every part of the text that is no site; InvalidPlace for numbers that mean no one place.
@@ -114,15 +119,16 @@ def read_sites(text: str, own: Sequence[Site] = ()) -> tuple[Site, ...]:
     if len(text) > _MAX_TEXT:
         raise UnknownSite(f"That is too long: names of sites have at most {_MAX_TEXT} characters together.")
     refuse_decimal_commas(text)
-    found: list[Site] = []
+    found: list[tuple[str, Site]] = []
     problems: list[_Unknown] = []
     position = 0
     while (position := _skip_separators(text, position)) < len(text):
         match = _match_site(text, position, own)
         filler = _WORD.match(text, position)
         if match is not None:
-            site, position = match
-            found.append(site)
+            site, end = match
+            found.append((text[position:end], site))
+            position = end
         elif filler is not None and normalized_name(filler[0]) in _FILLERS:
             position = filler.end()
         elif text[position] in "([":
@@ -132,7 +138,7 @@ def read_sites(text: str, own: Sequence[Site] = ()) -> tuple[Site, ...]:
             position = problems[-1].end
     if problems:
         raise _unknown_site(problems)
-    return tuple(dict.fromkeys(found))
+    return tuple(found)
 
 
 def read_first_site(words: Sequence[str], own: Sequence[Site] = ()) -> tuple[Site, int]:

@@ -159,7 +159,10 @@ async def test_invalid_arguments_of_sites_get_a_sentence(factory: Factory, words
     ).map(" ".join)
 )
 def test_any_text_is_a_site_or_an_expected_error(words: str) -> None:
-    for read in (partial(_parse_new_sites, words), partial(parse_site_names, words, ())):
+    def new_sites() -> tuple[Site, ...]:
+        return tuple(_parse_new_sites(words).values())
+
+    for read in (new_sites, partial(parse_site_names, words, ())):
         try:
             for site in read():
                 assert -90 <= site.latitude <= 90 and -180 <= site.longitude <= 180
@@ -176,13 +179,13 @@ async def test_names_of_custom_sites_are_escaped(factory: Factory) -> None:
 
 
 def test_sites_are_read_in_any_unicode_and_without_slacks_marks() -> None:
-    (plain,) = _parse_new_sites("Dome 34.2 -116.9 1700")
+    (plain,) = _parse_new_sites("Dome 34.2 -116.9 1700").values()
     for typed in (
         "`Dome` 34.2 −116.9 1700",
         "*Dome 34.2 –116.9 1700*",
         "Dome\u00a0３４.2\u2009—116.9 17\u200b00",
     ):
-        assert _parse_new_sites(typed) == (plain,)
+        assert _parse_new_sites(typed) == {plain.name: plain}
     assert parse_site_names("`Palomar`, *Las‑Campanas*", ()) == parse_site_names("Palomar, Las Campanas", ())
 
 
@@ -207,3 +210,9 @@ async def test_each_name_of_several_says_what_it_was_taken_for(factory: Factory)
     assert "Keck, Subaru, Palomar added" in said
     assert "“Mauna Kea” was taken for Keck. “ZTF” was taken for Palomar." in said
     assert "“Subaru”" not in said
+
+
+async def test_a_site_that_is_there_is_not_said_to_be_added(factory: Factory) -> None:
+    assert "Palomar added" in await answer_text(factory, "sites add Palomar")
+    again = await answer_text(factory, "sites add Palomar, Keck")
+    assert "Keck added" in again and "Palomar was here already." in again and "Palomar added" not in again
