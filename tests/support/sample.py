@@ -1,8 +1,9 @@
-"""Which tests `./tests/run --fast` runs: some of every file, always the same ones.
+"""Which tests `./tests/run --fast` runs: some of every file that has fast ones, always the same.
 
 All tests take half an hour, and most of that is the tenth of a second that a test spends on its database, or
 ten more cases of one test. So of a file's tests that use a database or the local Slack the first is run, and
-of any other test the first cases. Tests that are marked `essential` are always run.
+of any other test the first two cases. Of a test that is marked `essential` every case is run that isn't
+`slow`, as those on PostgreSQL are.
 """
 
 from __future__ import annotations
