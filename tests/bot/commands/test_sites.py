@@ -15,7 +15,7 @@ from bot.commands.sites import DARKNESS_LIMITS, _parse_new_sites, parse_site_nam
 from bot.filters import FilterSyntaxError
 from bot.observing.observatories import UnknownSite, normalized_name, observatories
 from formatters.blockkit.message import Message
-from formatters.models.observing import SITE_NAME_MAX, SITES_MAX
+from formatters.models.observing import SITE_NAME_MAX, SITES_MAX, Site
 from formatters.terminal import message_text
 from tests.support.factories import TEAM, Clock, subscribe
 
