@@ -7,6 +7,7 @@ id that it has in LVK's user guide.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from bot.samples.event_records import Notices, chirp_mass_bins, superevent_id, time_of_event, time_of_notice
@@ -336,9 +337,9 @@ def mock(now: datetime) -> Notices:
     )
 
 
-def all_sample_events(now: datetime) -> dict[str, Notices]:
-    """Return all sample events by name."""
-    events = (
+SAMPLE_EVENTS: dict[str, Callable[[datetime], Notices]] = {
+    make.__name__: make
+    for make in (
         ms181101ab,
         bns,
         bbh,
@@ -351,4 +352,10 @@ def all_sample_events(now: datetime) -> dict[str, Notices]:
         mock,
         one_detector,
     )
-    return {make.__name__: make(now) for make in events}
+}
+"""What makes the notices of each sample event, by name."""
+
+
+def all_sample_events(now: datetime) -> dict[str, Notices]:
+    """Return all sample events by name."""
+    return {name: make(now) for name, make in SAMPLE_EVENTS.items()}

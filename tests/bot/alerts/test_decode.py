@@ -534,7 +534,6 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "Avro cut": (as_avro()[:-100], "one whole block"),
     "Avro with more behind": (as_avro() + b"\0", "one whole block"),
     "unknown codec": (as_avro("bzip2"), "packed with"),
-    "deflate bomb": (zeros_in_avro(200 * 2**20), "unpacks to more"),
     "schema that holds itself": (hostile(LOOP, b""), "larger than any"),
     "schema that doubles": (hostile(nested(40), b""), "larger than any"),
     "endless nulls": (hostile({"type": "array", "items": "null"}, MANY), "takes no bytes"),
@@ -563,6 +562,10 @@ class TestRefused:
             decode(body)
         assert caught.value.reason.startswith("The ") and caught.value.reason.endswith(".")
         assert str(caught.value) == caught.value.reason
+
+    def test_deflated_bomb(self) -> None:
+        with pytest.raises(UndecodablePayload, match=r"The .*unpacks to more.*\."):
+            decode(zeros_in_avro(200 * 2**20))
 
     def test_two_records(self) -> None:
         one = next(iter(fastavro.reader(io.BytesIO(as_avro()))))

@@ -20,7 +20,7 @@ from bot.filters.evaluator import MapProbabilities
 from bot.filters.event_attributes import EventAttributes, median_mass
 from bot.filters.limits import MAX_CONDITIONS
 from bot.filters.satisfiability import find_filter_objection, find_objection, idle_conditions
-from bot.samples.events import all_sample_events
+from bot.samples.events import SAMPLE_EVENTS
 from formatters.models.filter import (
     FIELDS,
     Compare,
@@ -527,10 +527,10 @@ def _fields(attributes: EventAttributes) -> Iterator[tuple[Field, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", all_sample_events(NOW))
+@pytest.mark.parametrize("name", SAMPLE_EVENTS)
 def test_no_notice_of_the_samples_is_called_impossible(name: str) -> None:
     known: list[Notice] = []
-    for record in all_sample_events(NOW)[name]:
+    for record in SAMPLE_EVENTS[name](NOW):
         known.append(notice_from_record(record))
         attributes = extract_attributes(Superevent.from_notices(known))
         assert attributes is not None
