@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import orjson
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.runtime.http_proxy import proxy_for
@@ -66,7 +67,7 @@ class WebApi:
         if method in FORM_ENCODED_METHODS:
             headers, data = self._headers, form_values(given)
         else:
-            headers, data = self._json_headers, json.dumps(given).encode()
+            headers, data = self._json_headers, encode_json(given)
         url = self._base_url + method
         async with self._session.post(
             url, data=data, headers=headers, proxy=self._proxy, allow_redirects=False
@@ -85,7 +86,20 @@ def form_values(arguments: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def encode_json(arguments: Mapping[str, Any]) -> bytes:
+    """Return arguments as JSON in UTF-8."""
+    try:
+        return orjson.dumps(arguments)
+    except orjson.JSONEncodeError:
+        # Half of a surrogate pair, or an integer beyond 64 bits.
+        return json.dumps(arguments).encode()
+
+
 def _parse_json(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
