@@ -31,6 +31,7 @@ from bot.alerts.decode import decode
 from bot.app.factory import Factory, open_factory
 from bot.delivery.worker import CONCURRENCY
 from bot.routing.planner import plan
+from bot.runtime.garbage_collection import exclude_existing_objects
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
@@ -162,6 +163,8 @@ def main() -> None:
             # The log is written as `gwevent run` writes it, to nowhere.
             with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
                 logs.configure("INFO", "json")
+                # As `gwevent run` does; it serves both sides.
+                exclude_existing_objects()
                 ours, theirs = asyncio.run(measure(about, Path(folder), ROUNDS))
         finally:
             slack.terminate()
