@@ -17,7 +17,7 @@ from formatters.text.source_lines import source_lines
 def sentence(superevent: Superevent, topic: str, now: datetime) -> str | None:
     """Return the answer to a question about an event, not escaped; None if the card itself is the answer.
 
-    `topic` is the value of a `bot.commands.understanding.Topic`. The facts are those of the newest notice
+    `topic` is the value of a `bot.commands.topics.Topic`. The facts are those of the newest notice
     that has them; a retracted event is called so first. How a retracted event stands is the whole of its
     card, so that no sentence says it before.
     """
