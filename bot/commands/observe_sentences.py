@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 
-from bot.observing.instruments import built_in
-from bot.observing.observatories import find_observatory, normalized_name
+from bot.commands.errors import CommandError
+from bot.commands.observe_values import parse_values
+from bot.commands.telescope_names import is_no_telescope, is_telescope
 
 _REPORT = re.compile(
     r"^(?P<name>\S+(?: \S+){0,3}?) (?P<verb>done|finished|completed|cancelled|canceled)\b(?P<rest>.*)$",
@@ -67,9 +67,10 @@ _TOLD_FIRST = re.compile(
     re.IGNORECASE,
 )
 _TOLD_LAST = re.compile(
-    rf"(?:{_EVENT} )?(?:was|has been|got) (?:just |already |also )?{_LOOKED} {_BY} (?P<words>.+)",
+    rf"(?P<event>{_EVENT} )?(?:was|has been|got) (?:just |already |also )?{_LOOKED}(?P<words>(?: .+)?)",
     re.IGNORECASE,
 )
+_BY_WORDS = re.compile(rf"(?<!\S){_BY} (?=\S)", re.IGNORECASE)
 _BY_NOBODY = re.compile(
     r"(?:(?:i|we)(?:'m|'re| are| am)? )?(?:all )?(?:done|finished|completed)(?:"
     rf"(?: with| observing)?(?: {_EVENT})?|(?: with)?(?: {_EVENT})? (?P<values>[^ ]*\d.*))",
@@ -101,7 +102,7 @@ def read_observe_sentence(sentence: str) -> str | None:
         return f"{_GIVES_UP} {given_up[0]}: {given_up[1]}"
     if (report := _told_with_values(sentence)) is not None:
         return report
-    if (told := _DONE_WITH.fullmatch(sentence)) is not None and _is_telescope(told["name"]):
+    if (told := _DONE_WITH.fullmatch(sentence)) is not None and is_telescope(told["name"]):
         return f"{TOLD} {told['name']} {told['rest'].strip(' ,.;:')}".strip()
     if (said := _OBSERVING.match(sentence)) is not None:
         rest = said["rest"].strip(" .!,")
@@ -112,7 +113,7 @@ def read_observe_sentence(sentence: str) -> str | None:
         # Which telescope is asked; whose plan it is would be a guess.
         return f"{_WHOSE} done {nobody['values'] or ''}".strip()
     found = _REPORT.match(sentence)
-    if found is None or not _is_telescope(found["name"]):
+    if found is None or not is_telescope(found["name"]):
         return None
     return sentence
 
@@ -139,20 +140,33 @@ def done_by_nobody(report: str) -> str | None:
 def _told_with_values(sentence: str) -> str | None:
     """Return the report of "ZTF observed it in r to 21.5" or "it was observed by ZTF in r"."""
     found = _TOLD_FIRST.fullmatch(sentence)
-    if found is not None and _is_telescope(found["name"]):
+    if found is not None and is_telescope(found["name"]):
         return f"{TOLD} {found['name']} {found['rest'].strip(' ,;:.!')}".strip()
     found = _TOLD_LAST.fullmatch(sentence)
-    words = [] if found is None else found["words"].split()
-    for count in range(min(4, len(words)), 0, -1):
-        if _is_telescope(" ".join(words[:count]).strip(",;:")):
-            return f"{TOLD} {' '.join(words)}"
-    return None
+    if found is None:
+        return None
+    said = found["words"].strip()
+    for by in _BY_WORDS.finditer(said):
+        named = said[by.end() :].split()
+        for count in range(min(4, len(named)), 0, -1):
+            if is_telescope(" ".join(named[:count]).strip(",;:")):
+                return f"{TOLD} {' '.join(named)} {said[: by.start()]}".strip()
+    return f"{_WHOSE} done {_values(said)}".strip() if found["event"] else None
+
+
+def _values(text: str) -> str:
+    """Return a text if it says nothing but fields, band and depth; else nothing."""
+    try:
+        parse_values(text.split())
+    except CommandError:
+        return ""
+    return text
 
 
 def _telescope_that_gives_up(sentence: str) -> tuple[str, str] | None:
     for pattern in _GIVEN_UP:
         found = pattern.fullmatch(sentence.replace("’", "'").strip(" .!"))
-        if found is not None and _is_telescope(found["name"]):
+        if found is not None and is_telescope(found["name"]):
             reason = found["rest"].strip(" ,.;:()-")
             while (shorter := _REASON_START.sub("", reason)) != reason:
                 reason = shorter
@@ -167,25 +181,23 @@ def report_without_details(sentence: str) -> str | None:
     depth or fields among them, and for "observe ZTF done", which means all.
     """
     said = " ".join(sentence.strip(" .!").split())
-    if len(said) > 200 or _PAST.search(said) is None:
+    told = _PAST.search(said) if len(said) <= 200 else None
+    if told is None:
         return None
     for number, pattern in enumerate(_WITHOUT_DETAILS):
         found = pattern.fullmatch(said)
         if found is None:
             continue
         name = found["name"]
-        # A name of the sender's own looks like one: "MyScope", not "it" or "night".
-        is_word = number == 0 and re.fullmatch(r"(?=.*[A-Z\d])[^\W\d][\w-]*", name) is not None
-        if is_word or _is_telescope(name):
+        if is_telescope(name) or (number == 0 and _looks_like_name(name, told[0])):
             return name
     return None
 
 
-def _is_telescope(name: str) -> bool:
-    key = normalized_name(name)
-    return bool(key) and (key in _instruments() or find_observatory(name) is not None)
+def _looks_like_name(word: str, verb: str) -> bool:
+    """Return whether a word behind "with", "at", "on" may name a telescope of the sender's own: "MyScope".
 
-
-@cache
-def _instruments() -> frozenset[str]:
-    return frozenset(normalized_name(name) for one in built_in() for name in (one.name, *one.aliases))
+    Where the verb has capitals too, those of the word say nothing: "OBSERVED AT NIGHT".
+    """
+    form = r"(?=.*[A-Z\d])[^\W\d][\w-]*" if verb.islower() else r"(?=.*\d)[^\W\d][\w-]*"
+    return re.fullmatch(form, word) is not None and not is_no_telescope(word)

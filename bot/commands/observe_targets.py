@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.commands.errors import CommandError
+from bot.commands.time_words import tells_time
 from bot.observing.instruments import NAME_MAX, Instruments
 from bot.observing.observatories import find_observatory, find_own_site, join_with_or, normalized_name
 from formatters.models.observing import ChannelSites, Site
@@ -90,8 +91,8 @@ def take_target(
 def named_target(name: str, own: ChannelSites, instruments: Instruments, *, is_quoted: bool) -> Target:
     """Return the instrument of a name that may stand in no table.
 
-    Raises CommandError for one that is no name, and, unless it stood in quotes, for one that is nearly a
-    known one.
+    Raises CommandError for one that is no name, and, unless it stood in quotes, for one that is a time or
+    nearly a known one.
     """
     found = find_target(name, own, instruments)
     if found is not None:
@@ -100,6 +101,10 @@ def named_target(name: str, own: ChannelSites, instruments: Instruments, *, is_q
     if len(normalized_name(plain)) < FOLDED_MIN or len(plain) > NAME_MAX:
         raise CommandError(
             f"“{plain[:NAME_MAX]}” is no instrument's name: it has {FOLDED_MIN} to {NAME_MAX} characters."
+        )
+    if tells_time(plain) and not is_quoted:
+        raise CommandError(
+            f"“{plain}” says when, and not which telescope: write observe ZTF done r 21.5 at 03:20 UTC."
         )
     near = similar_names(plain, own, instruments)
     if near and not is_quoted:

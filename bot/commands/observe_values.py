@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.commands.errors import CommandError
+from bot.commands.time_words import tells_time
 from formatters.models.observation import MAX_FIELDS
 
 BRIGHTEST, FAINTEST = 5.0, 30.0
@@ -73,8 +74,8 @@ _FIELD_WORDS = frozenset(
 _ALL_WORDS = frozenset(["all", "everything", "every", "whole", "complete", "entire"])
 _REST_WORDS = frozenset(["rest", "remaining", "remainder", "others"])
 _FILLER_WORDS = """
-    the a an of its it's our my we i in with using and at on for down is was were are has have been this that
-    please plan planned plus also each per then from tonight just now so far ok sky event by
+    the a an of it its it's our my we i in with using and at on for down is was were are has have been this
+    that please plan planned plus also each per then from tonight just now so far ok sky event by
 """
 _FILLERS = frozenset(_FILLER_WORDS.split())
 
@@ -139,6 +140,12 @@ def is_band(word: str) -> bool:
     return _BAND_ALONE.fullmatch(word) is not None
 
 
+def is_band_with_depth(word: str) -> bool:
+    """Return whether a word is a band's name, or one with a limiting magnitude: "r21.5"."""
+    found = _BAND_AND_DEPTH.fullmatch(word)
+    return is_band(word) or (found is not None and BRIGHTEST <= float(found["depth"]) <= FAINTEST)
+
+
 def check_depth(text: str, system: str = "") -> float:
     """Return a limiting magnitude. Raises CommandError for one that no telescope has."""
     depth = float(text)
@@ -199,6 +206,8 @@ class _Reader:
             self._is_all = True
         elif folded in _REST_WORDS:
             self._is_rest = True
+        elif folded == "last" and tells_time(following):
+            raise CommandError(_vague_time(f"{typed} {following}"))
         elif folded in ("first", "last"):
             self._take_end(folded, following)
         elif folded in ("field", "number", "no", "nr", "#") and _WHOLE.fullmatch(following):
@@ -251,7 +260,7 @@ class _Reader:
         elif _WHOLE.fullmatch(typed):
             self._take_count(int(typed.lstrip("#")))
         else:
-            raise CommandError(_unknown(typed))
+            raise CommandError(_vague_time(typed) if tells_time(typed) else _unknown(typed))
 
     def result(self) -> Values:
         """Return what was read."""
@@ -410,6 +419,13 @@ def _time_or_value(word: str, number: str) -> str:
     if "h" in number or number.startswith("0") or not BRIGHTEST <= float(number) <= FAINTEST:
         return f"“{word} {number}”: a time has a colon: write {time}."
     return f"“{word} {number}”: a time, or a limiting magnitude? Write {time}, or mag {number}."
+
+
+def _vague_time(typed: str) -> str:
+    return (
+        f"“{typed[:40]}”: at what time? Write it like at 03:20 UTC, or at 2026-11-28 03:20 UTC, or leave the"
+        " time out; a remark goes behind “note”."
+    )
 
 
 def _unknown(typed: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from bot.commands.time_words import without_time_at_end
+
 _OBSERVES = re.compile(
     r"\bwho(?:'s|s| is| are| else| all)?\b.*\b(?:observ\w+|follow\w*|looking|pointing)\b|\bobservers\b"
 )
@@ -36,7 +38,7 @@ def wants_to_take(plain: str) -> bool:
 
 def asks_who_observes(plain: str) -> bool:
     """Return whether a sentence in small letters asks who observes an event."""
-    if _OBSERVED.fullmatch(plain) and not _OTHER_SIGNALS.search(plain):
+    if _OBSERVED.fullmatch(without_time_at_end(plain)) and not _OTHER_SIGNALS.search(plain):
         return True
     return _OBSERVES.search(plain) is not None
 

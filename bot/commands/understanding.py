@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
@@ -27,32 +26,9 @@ from bot.commands.question_cleaning import TRAILING_MARKS
 from bot.commands.question_cleaning import clean_question as clean_question
 from bot.commands.question_cleaning import is_question as is_question
 from bot.commands.stopping_sentences import nearest_to_stopping, read_muting
-
-
-class Topic(StrEnum):
-    """What a sentence asks about an event, or about gwevent, where no command's word says it."""
-
-    CARD = "card"
-    DISTANCE = "distance"
-    FAR = "far"
-    AREA = "area"
-    LINKS = "links"
-    STATE = "state"
-    NEWS = "news"
-    CLASS = "class"
-    COINCIDENCE = "coincidence"
-    TIME = "time"
-    DETECTORS = "detectors"
-    PEOPLE = "people"
-    TAKING = "taking"
-    COMPARE = "compare"
-    GREETING = "greeting"
-    THANKS = "thanks"
-    RUNS = "runs"
-
-
-ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS})
-"""Topics that need no event."""
+from bot.commands.topics import ABOUT_NO_EVENT as ABOUT_NO_EVENT
+from bot.commands.topics import Topic as Topic
+from bot.commands.topics import asks_about, topic_of, words_besides, words_pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +45,6 @@ class Reading:
     """For a question that isn't understood: the command that is the most similar."""
     is_filter_guess: bool = False
     """True if `arguments` are read as a filter because nothing else fits; they may be none."""
-
-
-def words_pattern(*alternatives: str) -> re.Pattern[str]:
-    """Return a pattern of whole words; alternatives with "|" are phrases, others are lists with blanks."""
-    parts = [part if "|" in part else "|".join(part.split()) for part in alternatives]
-    return re.compile(rf"\b(?:{'|'.join(parts)})\b")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -118,65 +88,6 @@ _RUNS_CONTEXT = words_pattern(
     " locked? horizon"
     " duty"
 )
-_ABOUT_EVENT: tuple[tuple[Topic, re.Pattern[str]], ...] = (
-    (
-        Topic.COINCIDENCE,
-        words_pattern(
-            "grbs? coincidences? coincident external raven neutrinos? fermi gbm swift bat icecube"
-            " gamma-?rays? joint"
-        ),
-    ),
-    (
-        Topic.DISTANCE,
-        words_pattern(
-            "how far|how distant|far away|luminosity distance", "distances? dist mpc gpc redshifts?"
-        ),
-    ),
-    (Topic.FAR, words_pattern("false[- ]alarms?", "fars? ifar confidence confident")),
-    (
-        Topic.AREA,
-        words_pattern(
-            "how (?:big|large|wide|well)|sq ?deg|square degrees?|credible regions?",
-            "areas? deg2 locali[sz]ation locali[sz]ed where peak regions? position coordinates? ra dec",
-        ),
-    ),
-    (
-        Topic.STATE,
-        words_pattern(
-            "retracted retraction retract alive still dead valid real significant significance"
-            " confirmed vetted"
-            " status state"
-            " gone noise glitch"
-        ),
-    ),
-    (
-        Topic.NEWS,
-        words_pattern(
-            "updates? updated changed? changes news new newest latest last history notices evolution"
-            " evolved since"
-        ),
-    ),
-    (
-        Topic.LINKS,
-        words_pattern(
-            "treasure ?map|skymap viewer|map file|fits file",
-            "urls? links? gracedb pages? website web circulars? gcns? address fits download files?",
-        ),
-    ),
-    (
-        Topic.CLASS,
-        words_pattern(
-            "neutron stars?|black holes?|em[ _]?bright|p[ _]?astro|prob(?:ability)? of|em counterpart",
-            "kilonova light matter probability probabilities class classification type kind bns nsbh"
-            " bbh terrestrial mass(?:es)? massgap chirp hasns"
-            " hasremnant remnant"
-            " pastro properties",
-        ),
-    ),
-    (Topic.TIME, words_pattern("(?:merger|trigger) time", "when time gps date utc t0 ago old")),
-    (Topic.DETECTORS, words_pattern("detectors? instruments? ifos? interferometers? pipelines? search")),
-)
-"""What a sentence about an event asks, by its words; the first that fits."""
 _COMPARE = words_pattern("compared? comparison vs versus difference differ diff")
 _VISIBLE = words_pattern(
     "sees? observed? observable observability visible visibility rises? rising sets? up point reach"
@@ -300,7 +211,7 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="coverage", arguments=" ".join(unexplained_words(besides_coverage(plain))))
     if (command := _inner_command(plain, event_count, commands)) is not None:
         return command
-    if event_count and _ABOUT_EVENT[0][1].search(plain):
+    if event_count and asks_about(plain, Topic.COINCIDENCE):
         return Reading(topic=Topic.COINCIDENCE, arguments=plain)
     is_stopping = not event_count and nearest_to_stopping(plain) is not None
     if _VISIBLE.search(plain) and not is_stopping and (event_count or not _names_class(plain)):
@@ -309,7 +220,7 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         ]
         return Reading(command="visible", arguments=" ".join(rest))
     if event_count:
-        topic = _topic(plain)
+        topic = topic_of(plain)
         corrected = None if topic is not None else _corrected_detail(plain)
         return corrected or Reading(topic=topic or Topic.CARD, arguments=plain)
     return _read_list_question(sentence, plain)
@@ -383,10 +294,6 @@ def _corrected_detail(plain: str) -> Reading | None:
     return None
 
 
-def _topic(plain: str) -> Topic | None:
-    return next((topic for topic, pattern in _ABOUT_EVENT if pattern.search(plain)), None)
-
-
 def _names_class(plain: str) -> bool:
     return re.search(r"\b(?:bns|nsbh|bbh|burst|bursts|cbc|ssm|massgap)\b", plain) is not None
 
@@ -406,7 +313,7 @@ def _read_list_question(sentence: str, plain: str) -> Reading | None:
         return Reading(command="latest")
     if telling == ["sites"]:
         return Reading(command="sites")
-    topic = _topic(plain)
+    topic = topic_of(plain)
     points_at_one = bool({"it", "this", "its"} & set(words))
     if topic is not None and (points_at_one or (not _names_class(plain) and _asks_about_one(plain, topic))):
         return Reading(topic=topic, arguments=plain)
@@ -415,8 +322,7 @@ def _read_list_question(sentence: str, plain: str) -> Reading | None:
 
 def _asks_about_one(plain: str, topic: Topic) -> bool:
     """Return whether a question without an id asks this about one event, and contains nothing else."""
-    pattern = next(pattern for known, pattern in _ABOUT_EVENT if known is topic)
-    return not re.search(r"[<>=]", plain) and not unexplained_words(pattern.sub(" ", plain))
+    return not re.search(r"[<>=]", plain) and not unexplained_words(words_besides(plain, topic))
 
 
 def unexplained_words(plain: str) -> list[str]:

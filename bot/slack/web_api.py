@@ -18,19 +18,22 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.runtime.http_proxy import proxy_for
 
-FORM_ENCODED_METHODS = frozenset(
+JSON_METHODS = frozenset(
     {
-        "chat.getPermalink",
-        "conversations.history",
-        "conversations.members",
-        "conversations.info",
-        "conversations.replies",
-        "files.getUploadURLExternal",
-        "users.conversations",
-        "users.info",
+        "chat.postEphemeral",
+        "chat.postMessage",
+        "chat.update",
+        "views.open",
+        "views.publish",
+        "views.update",
     }
 )
-"""Methods whose arguments Slack doesn't accept as JSON."""
+"""Methods whose arguments go as JSON: those that slack_sdk sends so, because blocks and views are large.
+
+All others go as a form. Slack reads a form for every method and JSON only for some: of the JSON for another
+it sees nothing, and answers as if the arguments had been left out. Its reference names methods as taking
+JSON that have been seen not to (`files.getUploadURLExternal`, `conversations.replies`, `users.info`).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +67,33 @@ class WebApi:
         """
         given = {name: value for name, value in arguments.items() if value is not None}
         data: dict[str, str] | bytes
-        if method in FORM_ENCODED_METHODS:
-            headers, data = self._headers, form_values(given)
-        else:
+        if method in JSON_METHODS:
             headers, data = self._json_headers, encode_json(given)
+        else:
+            headers, data = self._headers, form_values(given)
         url = self._base_url + method
         async with self._session.post(
             url, data=data, headers=headers, proxy=self._proxy, allow_redirects=False
         ) as response:
             body = await response.read()
-        return Answer(response.status, response.headers, _parse_json(body))
+        return Answer(response.status, response.headers, parse_json(body))
 
 
 def form_values(arguments: Mapping[str, Any]) -> dict[str, str]:
-    """Return arguments as a form's texts; true and false are 1 and 0, as Slack's own library sends them.
+    """Return arguments as a form's texts, without those that are None.
 
-    They go into the body, which every implementation of Slack's API reads; some read nothing else.
+    True and false are 1 and 0, as slack_sdk sends them; a list or an object is its JSON. They go into the
+    body, which every implementation of Slack's API reads; some read nothing else.
     """
-    return {
-        name: str(int(value)) if isinstance(value, bool) else str(value) for name, value in arguments.items()
-    }
+    return {name: _form_value(value) for name, value in arguments.items() if value is not None}
+
+
+def _form_value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value)
+    return str(value)
 
 
 def encode_json(arguments: Mapping[str, Any]) -> bytes:
@@ -95,7 +105,8 @@ def encode_json(arguments: Mapping[str, Any]) -> bytes:
         return json.dumps(arguments).encode()
 
 
-def _parse_json(body: bytes) -> object:
+def parse_json(body: bytes) -> object:
+    """Return the JSON value in a body; None if there is none."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

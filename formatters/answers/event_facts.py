@@ -17,11 +17,12 @@ from formatters.text.source_lines import source_lines
 def sentence(superevent: Superevent, topic: str, now: datetime) -> str | None:
     """Return the answer to a question about an event, not escaped; None if the card itself is the answer.
 
-    `topic` is the value of a `bot.commands.understanding.Topic`. The facts are those of the newest notice
-    that has them; a retracted event is called so first.
+    `topic` is the value of a `bot.commands.topics.Topic`. The facts are those of the newest notice
+    that has them; a retracted event is called so first. How a retracted event stands is the whole of its
+    card, so that no sentence says it before.
     """
     answer = _SENTENCES.get(topic)
-    if answer is None:
+    if answer is None or (topic == "state" and superevent.is_retracted):
         return None
     name = " ".join([*status_labels(superevent), superevent.superevent_id])
     return f"{name}: {answer(superevent, now)}"
@@ -79,8 +80,6 @@ def _links(superevent: Superevent, _now: datetime) -> str:
 def _state(superevent: Superevent, _now: datetime) -> str:
     notice = superevent.latest
     sent = quantities.utc(notice.time_created)
-    if superevent.is_retracted:
-        return f"retracted {sent}; it is no longer a candidate."
     stage = alert_type_with_ordinal(superevent, notice)
     known = superevent.latest_with_event
     significance = event_lines.significance_line(known or notice)

@@ -40,8 +40,8 @@ def _user_json(call: MethodCall, user: User) -> Json:
 
 
 def info(call: MethodCall) -> Json:
-    """Handle `users.info`."""
-    return {"user": _user_json(call, call.workspace.user(call.require("user")))}
+    """Handle `users.info`. Without the argument Slack answers that it doesn't find the user."""
+    return {"user": _user_json(call, call.workspace.user(call.get("user")))}
 
 
 def list_users(call: MethodCall) -> Json:

@@ -11,7 +11,8 @@ from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.context import CommandContext
 from bot.commands.corrections import near_words
-from bot.commands.understanding import Topic, read_question
+from bot.commands.topics import Topic
+from bot.commands.understanding import read_question
 from bot.filters.vocabulary import OBSERVATORIES, PIPELINES, SWITCHES, VOCABULARY
 from bot.local_slack.app_manifest import GWEVENT
 from bot.samples import ms181101ab, to_avro

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.commands.command_table import expand_plural
-from bot.commands.understanding import Topic, read_question
+from bot.commands.topics import Topic
+from bot.commands.understanding import read_question
 
 COMMANDS = frozenset(
     [

@@ -106,7 +106,9 @@ class DocumentedSlack:
                 self.files.add("F123ABC456")
                 return {"upload_url": f"{origin}/upload", "file_id": "F123ABC456"}
             case "files.completeUploadExternal":
-                return {"files": [{"id": one["id"]} for one in body["files"]]}
+                given = body["files"]
+                files = json.loads(given) if isinstance(given, str) else given
+                return {"files": [{"id": one["id"]} for one in files]}
             case "files.delete":
                 self.files.remove(body["file"])
                 return {}

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
 import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from hypothesis import given
+from hypothesis import strategies as st
+from slack_sdk.web import async_client
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.internal_utils import convert_bool_to_0_or_1
 
 from bot.slack.client import SlackClient
 from bot.slack.errors import OutcomeUnknown
 from bot.slack.message_metadata import DeliveryMetadata
 from bot.slack.responses import failure_from_answer
-from bot.slack.web_api import Answer, form_values
+from bot.slack.web_api import JSON_METHODS, Answer, WebApi, encode_json, form_values, parse_json
 from formatters.blockkit.message import Message
 
 
@@ -31,13 +43,118 @@ async def test_arguments_that_slack_does_not_take_as_json_stand_in_the_body_as_a
     assert seen == [("", "application/x-www-form-urlencoded", form)]
 
 
-def test_truth_values_are_ones_and_zeros() -> None:
-    assert form_values({"a": True, "b": False, "c": 20, "d": "x"}) == {
-        "a": "1",
-        "b": "0",
-        "c": "20",
-        "d": "x",
-    }
+class Recorder:
+    """A Slack that says yes to everything, and keeps how its methods were called."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, tuple[str, dict[str, str]]] = {}
+        """By method: content type and the form's values; none for another body."""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        self.calls[request.match_info["method"]] = request.content_type, form
+        return web.json_response({"ok": True})
+
+
+@asynccontextmanager
+async def recording_api() -> AsyncIterator[tuple[WebApi, Recorder]]:
+    recorder, app = Recorder(), web.Application()
+    app.router.add_post("/api/{method}", recorder.answer)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        client = AsyncWebClient("xoxb-1", base_url=f"{server.make_url('/api/')}")
+        yield WebApi(client, session), recorder
+
+
+def documented_methods() -> list[str]:
+    """Return the methods that slack_sdk knows."""
+    return sorted(set(re.findall(r'api_call\(\s*"([\w.]+)"', inspect.getsource(async_client))))
+
+
+def methods_sent_as_json() -> set[str]:
+    """Return the methods that slack_sdk sends as JSON."""
+    found = re.findall(r'api_call\(\s*"([\w.]+)",\s*json=', inspect.getsource(async_client))
+    return set(found)
+
+
+async def test_every_method_goes_as_a_form_unless_it_is_known_to_take_json() -> None:
+    methods = [*documented_methods(), "conversations.somethingNew"]
+    assert len(methods) > 200
+    async with recording_api() as (api, recorder):
+        for method in methods:
+            await api.call(method, {"channel": "C1", "limit": 3})
+    as_json = {method for method, (kind, _) in recorder.calls.items() if kind == "application/json"}
+    assert as_json == JSON_METHODS
+    assert as_json <= methods_sent_as_json()
+    for method in set(methods) - as_json:
+        form = {"channel": "C1", "limit": "3"}
+        assert recorder.calls[method] == ("application/x-www-form-urlencoded", form), method
+
+
+async def test_a_call_without_arguments_has_an_empty_form() -> None:
+    async with recording_api() as (api, recorder):
+        await api.call("auth.test", {"team_id": None})
+    assert recorder.calls["auth.test"][1] == {}
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.text()
+NESTED = st.recursive(
+    SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
+)
+
+
+@given(st.dictionaries(st.text(min_size=1), NESTED))
+def test_a_form_keeps_every_argument_but_none(arguments: dict[str, Any]) -> None:
+    form = form_values(arguments)
+    assert set(form) == {name for name, value in arguments.items() if value is not None}
+    for name, text in form.items():
+        value = arguments[name]
+        if isinstance(value, bool):
+            assert text == ("1" if value else "0")
+        elif isinstance(value, list | dict):
+            assert json.loads(text) == value
+        else:
+            assert text == str(value)
+
+
+def test_a_form_has_scalars_as_slack_sdk_writes_them() -> None:
+    given_values = {"a": True, "b": False, "c": 20, "d": "x", "e": None}
+    theirs = convert_bool_to_0_or_1({name: v for name, v in given_values.items() if v is not None})
+    assert theirs is not None
+    assert form_values(given_values) == {name: str(value) for name, value in theirs.items()}
+
+
+SURROGATES = st.characters(categories=["Cs"])
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.text(SURROGATES | st.characters()),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters() | SURROGATES), inner),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(), JSON_VALUES))
+def test_whatever_json_can_hold_is_encoded_and_nothing_is_lost(arguments: dict[str, Any]) -> None:
+    """Half of a surrogate pair and an integer beyond 64 bits too, which the fast encoder refuses."""
+    assert json.loads(encode_json(arguments)) == arguments
+
+
+@given(JSON_VALUES, st.booleans())
+def test_an_answer_is_read_whether_its_characters_are_escaped_or_not(value: Any, escaped: bool) -> None:
+    body = json.dumps(value, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+    assert parse_json(body) == json.loads(body)
+
+
+@given(st.binary() | st.sampled_from([b"", b"NaN", b"[" * 100_000, b'{"a":' * 5_000, b"<html>", b'"\xff"']))
+def test_a_body_that_is_no_json_is_none(body: bytes) -> None:
+    try:
+        expected = json.loads(body)
+    except (ValueError, RecursionError):
+        expected = None
+    assert parse_json(body) == expected or expected != expected  # noqa: PLR0124  NaN differs from itself
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -1,8 +1,10 @@
 """What every method has in common: tokens, scopes, rate limits, faults."""
 
 import asyncio
+import json
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
@@ -11,6 +13,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.web_api.dispatcher import METHODS
+from bot.slack.web_api import form_values
+
+FORM = "application/x-www-form-urlencoded"
 
 
 async def refused(awaitable: Any) -> str:
@@ -169,6 +174,64 @@ async def test_two_teams_stay_apart(local_slack: LocalSlack, slack_client: Async
     await slack_client.auth_test()
 
 
+READING_SCOPES = ("channels:history", "files:read", "files:write", "users:read")
+METHODS_WITHOUT_JSON = sorted(name for name, method in METHODS.items() if not method.takes_json)
+
+
+@pytest.mark.parametrize("method", METHODS_WITHOUT_JSON)
+@pytest.mark.parametrize("body", [None, b"{", b"[]"])
+async def test_a_method_that_takes_no_json_sees_nothing_of_it(
+    local_slack: LocalSlack, method: str, body: bytes | None
+) -> None:
+    """It answers as it does to a call without arguments; the same in a form, or in the query, it does see."""
+    channel = local_slack.add_channel("gw-cbc")
+    for scope in READING_SCOPES:
+        local_slack.grant(scope)
+    arguments = {
+        "channel": channel,
+        "user": local_slack.user,
+        "file": "F0NONE",
+        "filename": "a.png",
+        "limit": "0",
+    }
+    arguments |= {"length": "none", "ts": "1.000001", "message_ts": "1.000001"}
+    headers = {"Authorization": f"Bearer {local_slack.bot_token}"}
+    as_json = {**headers, "Content-Type": "application/json"}
+    async with aiohttp.ClientSession(local_slack.api_url, headers=headers) as session:
+
+        async def answer(**request: Any) -> Any:
+            async with session.post(method, **request) as response:
+                said = await response.json()
+            return said
+
+        seen = await answer(data=arguments)
+        assert seen == await answer(params=arguments)
+        unseen = await answer(data=json.dumps(arguments).encode() if body is None else body, headers=as_json)
+        assert local_slack.calls[-1].args == {}
+        assert unseen == await answer() != seen
+
+
+async def test_what_was_seen_of_slack_when_json_is_not_taken(
+    local_slack: LocalSlack, slack_client: AsyncWebClient
+) -> None:
+    local_slack.grant("users:read")
+    local_slack.grant("files:write")
+
+    async def answer(method: str, **arguments: object) -> dict[str, Any]:
+        with pytest.raises(SlackApiError) as caught:
+            await slack_client.api_call(method, json=arguments)
+        assert isinstance(caught.value.response.data, dict)
+        return caught.value.response.data
+
+    assert (await answer("users.info", user=local_slack.user))["error"] == "user_not_found"
+    upload = await answer("files.getUploadURLExternal", filename="a.png", length=3)
+    assert upload["error"] == "invalid_arguments"
+    assert upload["response_metadata"]["messages"] == ["[ERROR] missing required field: filename"]
+    listed = await slack_client.api_call("users.list", json={"limit": 1})
+    assert len(listed["members"]) > 1
+    assert len((await slack_client.users_list(limit=1))["members"]) == 1
+
+
 NAMES = (
     *(
         "channel",
@@ -217,8 +280,11 @@ STRANGE: tuple[Any, ...] = (
 )
 
 
+@pytest.mark.parametrize("as_form", [False, True])
 @pytest.mark.parametrize("method", [*METHODS, "apps.connections.open"])
-async def test_strange_arguments_get_an_answer_of_slacks(local_slack: LocalSlack, method: str) -> None:
+async def test_strange_arguments_get_an_answer_of_slacks(
+    local_slack: LocalSlack, method: str, as_form: bool
+) -> None:
     good = {"channel": local_slack.add_channel("gw-cbc"), "user": local_slack.user, "text": "x"}
     for scope in (
         "channels:history",
@@ -234,6 +300,10 @@ async def test_strange_arguments_get_an_answer_of_slacks(local_slack: LocalSlack
     async with aiohttp.ClientSession(local_slack.api_url, headers=headers) as session:
         for strange in STRANGE:
             for args in (dict.fromkeys(NAMES, strange), {**dict.fromkeys(NAMES, strange), **good}):
-                async with session.post(method, json=args) as response:
+                # A form's text may be half a surrogate pair, which aiohttp's own form can't hold.
+                form = urlencode(form_values(args), errors="surrogatepass").encode()
+                body: dict[str, Any] = {"data": form} if as_form else {"json": args}
+                headers = {"Content-Type": FORM} if as_form else {}
+                async with session.post(method, **body, headers=headers) as response:
                     assert response.status == 200, (args, await response.text())
                     assert (await response.json())["ok"] in (True, False)
