@@ -36,10 +36,10 @@ class _RunningTimeout(AbstractAsyncContextManager[None]):
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        return await self._limit.__aexit__(kind, error, traceback)
+        await self._limit.__aexit__(kind, error, traceback)
 
     def _start(self) -> None:
         wait = min(TICK_S, self._left)

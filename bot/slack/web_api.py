@@ -106,7 +106,10 @@ def encode_json(arguments: Mapping[str, Any]) -> bytes:
 
 
 def parse_json(body: bytes) -> object:
-    """Return the JSON value in a body; None if there is none."""
+    """Return the JSON value in a body; None if there is none.
+
+    An integer beyond 64 bits may become a float.
+    """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
