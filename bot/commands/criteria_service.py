@@ -17,10 +17,10 @@ from datetime import datetime
 from bot.commands.authorization import AuthorizedContext, ChannelAuthorizer
 from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.context import CommandContext
+from bot.criteria.grade_satisfiability import find_grade_objections
 from bot.criteria.parsing import parse_grades, parse_slug
 from bot.criteria.presets import BUILT_IN
 from bot.criteria.resolution import check_filter_references
-from bot.criteria.satisfiability import find_grade_objections
 from bot.filters import FilterSyntaxError
 from bot.runtime.typed_text import normalize_typed_text
 from bot.runtime.wakeups import Wakeups

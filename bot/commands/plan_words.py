@@ -11,7 +11,7 @@ from datetime import timedelta
 from bot.commands.errors import CommandError
 from bot.commands.night_words import OTHER_NIGHT
 from bot.observing.observatories import find_observatory, find_own_site
-from bot.observing.pointing_plan import MAX_FIELDS
+from bot.observing.pointing_planner import MAX_FIELDS
 from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.observing import Site
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bot.criteria.failing import lacked_quantity
+from bot.criteria.complement import lacked_quantity
 from bot.filters.evaluator import UNDECIDED, UNKNOWN, MapProbabilities, TruthRange, evaluate_filter
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.notice_facts import NOT_STATED

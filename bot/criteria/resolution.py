@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import lru_cache, reduce
 from operator import or_
 
-from bot.criteria.failing import failing
+from bot.criteria.complement import failing
 from bot.criteria.presets import RUBIN
 from bot.criteria.rubin_2026 import grades_meeting
 from bot.filters.limits import CACHE_SIZE

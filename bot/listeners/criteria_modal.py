@@ -27,7 +27,7 @@ from bot.commands.criteria_service import (
     TooManySets,
 )
 from bot.commands.errors import store_unavailable
-from bot.criteria.satisfiability import find_grade_objections
+from bot.criteria.grade_satisfiability import find_grade_objections
 from bot.filters import FilterSyntaxError
 from bot.listeners.channel_membership import STORE_UNAVAILABLE
 from bot.slack.client import SlackClient

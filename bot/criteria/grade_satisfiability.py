@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import reduce
 from operator import and_
 
-from bot.criteria.failing import failing
+from bot.criteria.complement import failing
 from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.satisfiability import find_filter_objection
 from formatters.models.criteria_set import CriteriaSet, Grade

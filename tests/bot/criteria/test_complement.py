@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.criteria.failing import failing
+from bot.criteria.complement import failing
+from bot.criteria.grade_satisfiability import find_grade_objections
 from bot.criteria.parsing import parse_grades
 from bot.criteria.resolution import resolve_filter
-from bot.criteria.satisfiability import find_grade_objections
 from bot.filters.evaluator import evaluate_filter
 from bot.filters.event_attributes import extract_attributes
 from bot.filters.parser import parse_filter
