@@ -57,7 +57,7 @@ class OutcomeWriter:
         await written
 
     def _start(self) -> None:
-        self._task = asyncio.create_task(self._write_all())
+        self._task = asyncio.create_task(self._write_outcomes())
         self._task.add_done_callback(self._on_done)
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
@@ -69,7 +69,7 @@ class OutcomeWriter:
         if self._pending and self._task is None:
             self._start()
 
-    async def _write_all(self) -> None:
+    async def _write_outcomes(self) -> None:
         batch: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
         try:
             while self._pending:

@@ -247,8 +247,8 @@ def _page(
         return criteria_modal.view(place, form, CriteriaPreview(errors=errors))
     match outcome:
         case Doubtful(entered, sentences):
-            told = replace(place, warned_about=entered.fingerprint)
-            return criteria_modal.view(told, form, CriteriaPreview(set_=entered, objections=sentences))
+            warned = replace(place, warned_about=entered.fingerprint)
+            return criteria_modal.view(warned, form, CriteriaPreview(set_=entered, objections=sentences))
         case SetOutOfDate(current):
             again = replace(place, edited=criteria_modal.state_of(current))
             return criteria_modal.view(again, form, CriteriaPreview(changed_meanwhile=current))

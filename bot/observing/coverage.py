@@ -105,8 +105,8 @@ def measure_coverage(
                 )
             )
     others = []
-    for told in reported:
-        rest, own = without_own(told, observations)
+    for report in reported:
+        rest, own = without_own(report, observations)
         if not rest.fields and own:
             others.append(ReportedCoverage(reported=rest, own=own))
             continue
@@ -120,17 +120,17 @@ def measure_coverage(
                 is_partial=group is not None and len(group.centres) > MAX_FIELDS,
             )
         )
-        if region is not None and told.status in (DONE, PLANNED):
+        if region is not None and report.status in (DONE, PLANNED):
             depths = (
                 ()
-                if told.depths is None
-                else (DepthRange(low=told.depths[0], high=told.depths[1], unit=told.depth_unit),)
+                if report.depths is None
+                else (DepthRange(low=report.depths[0], high=report.depths[1], unit=report.depth_unit),)
             )
             looked.append(
                 _Looked(
-                    instrument=told.instrument,
-                    is_done=told.status == DONE,
-                    band=told.band,
+                    instrument=report.instrument,
+                    is_done=report.status == DONE,
+                    band=report.band,
                     region=region,
                     depths=depths,
                 )
@@ -222,11 +222,11 @@ def find_shared_fields(
         # One's camera at somebody else's site is somebody else's.
         if one.id != observation.id and normalized_name(one.instrument) != own:
             add(one.instrument, one.status, one.user_id, one.band, observation_group(one))
-    for told in reported:
-        if mine & _reported_names(told):
+    for report in reported:
+        if mine & _reported_names(report):
             continue
-        rest, _ = without_own(told, observations)
-        add(told.instrument, told.status, None, told.band, reported_group(rest))
+        rest, _ = without_own(report, observations)
+        add(report.instrument, report.status, None, report.band, reported_group(rest))
     shared = []
     for (_, status, user_id), (regions, bands, instrument) in found.items():
         parts = parts_inside(group, union(regions))

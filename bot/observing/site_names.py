@@ -168,10 +168,10 @@ class _Unknown:
 
 
 def _unknown_site(problems: Sequence[_Unknown]) -> UnknownSite:
-    told = [problem.sentence for problem in problems[:_MAX_PROBLEMS]]
+    sentences = [problem.sentence for problem in problems[:_MAX_PROBLEMS]]
     if len(problems) > _MAX_PROBLEMS:
-        told.append(f"And {len(problems) - _MAX_PROBLEMS} more are no site that I know.")
-    return UnknownSite(*told, may_be_place=any(problem.may_be_place for problem in problems))
+        sentences.append(f"And {len(problems) - _MAX_PROBLEMS} more are no site that I know.")
+    return UnknownSite(*sentences, may_be_place=any(problem.may_be_place for problem in problems))
 
 
 def _skip_separators(text: str, position: int) -> int:

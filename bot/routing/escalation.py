@@ -50,7 +50,7 @@ def steps_after_mention(
     ]
     named_at: set[tuple[timedelta, str]] = set()
     namings: Counter[tuple[int, str]] = Counter()
-    tellings: Counter[str] = Counter()
+    notifications: Counter[str] = Counter()
     is_called = WEBHOOK in waiting
     steps: list[EscalationStep] = []
     every = [(step, number) for number, rule in enumerate(rules) for step in rule.escalation]
@@ -60,20 +60,20 @@ def steps_after_mention(
                 steps.append(step)
             is_called = True
             continue
-        new, told = [], []
+        new, notified = [], []
         for target in dict.fromkeys(step.targets):
             namings[number, target] += 1
             if target in waiting or (step.after, target) in named_at:
                 continue
             named_at.add((step.after, target))
             new.append(target)
-            if namings[number, target] <= tellings[target]:
+            if namings[number, target] <= notifications[target]:
                 # Other rules have them told as often by then as this one.
-                told.append(target)
+                notified.append(target)
             else:
-                tellings[target] += 1
+                notifications[target] += 1
         if new:
-            steps.append(replace(step, targets=tuple(new), unless_told=tuple(told)))
+            steps.append(replace(step, targets=tuple(new), unless_told=tuple(notified)))
     return tuple(steps)
 
 
@@ -132,7 +132,7 @@ class EscalationFacts:
     """True if people can be mentioned now: the root stands, and the first mention isn't under way."""
     can_call: bool
     """True if the operators' webhook is there, and may be called for this workspace."""
-    told: frozenset[str] = frozenset()
+    notified: frozenset[str] = frozenset()
     """Whom the messages of steps that were taken before name, but for those that were given up."""
 
 
@@ -184,7 +184,7 @@ def decide_steps(steps: Sequence[WaitingStep], facts: EscalationFacts, now: date
             if facts.can_mention:
                 decisions.append(StepDecision(one, StepAction.REPORT))
         elif facts.can_mention:
-            is_new = bool(names - mentioned - (set(step.unless_told) & facts.told))
+            is_new = bool(names - mentioned - (set(step.unless_told) & facts.notified))
             decisions.append(StepDecision(one, StepAction.MENTION if is_new else StepAction.SKIP))
             mentioned |= names
     return decisions

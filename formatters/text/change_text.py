@@ -47,8 +47,8 @@ def change_summary(change: ChannelChange) -> tuple[str, str]:
             before, after = (None if one is None else one.canonical for one in (old, new))
             return _verb(f"criteria set {state.slug}", before, after), _before_after(before, after)
         case _:
-            told = [words for words, _ in site_differences(change.before, change.after)]
-            return "sites changed", "; ".join(told)
+            differences = [words for words, _ in site_differences(change.before, change.after)]
+            return "sites changed", "; ".join(differences)
 
 
 def _subscription_words(state: RecordedState | None) -> str | None:

@@ -13,7 +13,7 @@ from formatters.models.filter import And, Filter, Significant, map_queries
 from formatters.models.forgotten import FORGOTTEN, FORGOTTEN_WORDS
 from formatters.models.related_message import Stream
 from formatters.models.significance import MIN_NEUTRON_STAR_PROBABILITY, MIN_REMNANT_PROBABILITY
-from formatters.models.subscription import Criteria, MentionRule, silent_targets
+from formatters.models.subscription import Criteria, MentionRule, silent_mention_text
 from formatters.text.filter_sentences import filter_sentence
 from formatters.text.quantities import NBSP
 
@@ -115,7 +115,7 @@ def describe_mentions(notify: MentionRule, *, silent: bool = False) -> str:
         text += " @channel notifies everybody; @here skips people who are away."
     elif "<!here>" in notify.targets:
         text += " @here skips people who are away."
-    targets = notify.silent_targets if silent else ", ".join(map(target_label, notify.targets))
+    targets = notify.silent_mention_text if silent else ", ".join(map(target_label, notify.targets))
     return f"Mentions {targets} {escape(text, SECTION_MAX)}"
 
 
@@ -136,7 +136,7 @@ def describe_escalation(notify: MentionRule, *, silent: bool = False) -> str | N
     """
     if not notify.escalation:
         return None
-    label = silent_targets if silent else _named_targets
+    label = silent_mention_text if silent else _named_targets
     steps = [
         f"after {step_time(step)} {OPERATORS_WEBHOOK if step.webhook else label(step.targets)}"
         for step in notify.escalation

@@ -270,9 +270,9 @@ def searched_map(follow_up: FollowUp, name: str, subject: str = "") -> str | Non
         or (notice.localization is not None and notice.localization == levels.notice.localization)
     ):
         return None
-    told = vocabulary.notice_name(superevent, notice)
+    notice_name = vocabulary.notice_name(superevent, notice)
     newest = superevent.latest_with_map
-    return f"searched the map of {told}" + ("" if newest is None else ", not the newest")
+    return f"searched the map of {notice_name}" + ("" if newest is None else ", not the newest")
 
 
 def _named_notice(superevent: Superevent, name: str) -> Notice | None:

@@ -105,7 +105,7 @@ class ChangedSet:
 
     before: CriteriaSet | None
     after: CriteriaSet | None
-    told: tuple[str, ...] = ()
+    notified_channels: tuple[str, ...] = ()
     """Ids of the channels that use it, in which the change is posted."""
 
 
@@ -366,8 +366,8 @@ async def _record(
         before=None if before is None else criteria_set_state(before),
         after=None if after is None else criteria_set_state(after),
     )
-    told = tuple(dict.fromkeys(use.channel_id for use in uses if use.is_confirmed))
-    await record_change_in_channels(connection, team_id, told, by, record)
-    if channel_id is not None and channel_id not in told:
+    notified_channels = tuple(dict.fromkeys(use.channel_id for use in uses if use.is_confirmed))
+    await record_change_in_channels(connection, team_id, notified_channels, by, record)
+    if channel_id is not None and channel_id not in notified_channels:
         await record_changes(connection, (team_id, channel_id), by, [record], announce=False)
-    return ChangedSet(before=before, after=after, told=told)
+    return ChangedSet(before=before, after=after, notified_channels=notified_channels)

@@ -214,8 +214,8 @@ def _steps_left(steps: Sequence[Any]) -> list[Any]:
 
     The webhook may have been called before earlier steps, while Slack was down: these are left all the same.
     """
-    told = max((row.after_s for row in steps if row.state == TAKEN and not row.webhook), default=0)
-    return [row for row in steps if row.state == CANCELLED and row.after_s >= told]
+    last_mention_s = max((row.after_s for row in steps if row.state == TAKEN and not row.webhook), default=0)
+    return [row for row in steps if row.state == CANCELLED and row.after_s >= last_mention_s]
 
 
 async def merge_escalations(connection: AsyncConnection, kept: int, lost: int, now: datetime) -> None:
@@ -270,7 +270,9 @@ async def load_open_targets(connection: AsyncConnection, superevent_id: str) -> 
     return found
 
 
-async def load_told_by_steps(connection: AsyncConnection, superevent_id: str) -> Mapping[int, frozenset[str]]:
+async def load_notified_by_steps(
+    connection: AsyncConnection, superevent_id: str
+) -> Mapping[int, frozenset[str]]:
     """Return by thread of an event whom the messages of steps may have mentioned."""
     mine = (_d.c.thread_id == _t.c.id) & (_d.c.kind == DeliveryKind.ESCALATION.value)
     doubtful = (_d.c.state == DeliveryState.PENDING.value) & _d.c.doubtful
