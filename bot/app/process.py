@@ -49,8 +49,7 @@ class ServiceProcess:
         self._factory = factory
         self._sources = sources
         self._clock = clock or factory.clock
-        has_own_clock = clock is None
-        self._is_clock_trusted: Callable[[], bool] = lambda: factory.clock.is_trusted or not has_own_clock
+        self._has_own_clock = clock is None
         self._tasks = TaskSupervisor()
         self.wakeups = Wakeups()
         self.metrics = Metrics()
@@ -99,6 +98,10 @@ class ServiceProcess:
     def _create_gateway(self) -> SlackGateway | None:
         """Create the connection to Slack; None in a process without one."""
         return None
+
+    def _is_clock_trusted(self) -> bool:
+        """Return whether times may be acted on; a clock that was given always is, the factory's may not."""
+        return self._factory.clock.is_trusted or not self._has_own_clock
 
     def _source_statuses(self) -> list[SourceStatus]:
         return [source.status() for source in self._sources]

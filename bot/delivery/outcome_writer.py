@@ -12,6 +12,7 @@ from datetime import datetime
 
 import structlog
 
+from bot.runtime.callbacks import no_op
 from bot.runtime.retry import retry_until_done
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.models import DeadLettered, Delivered, Delivery, Outcome, Retry
@@ -32,7 +33,7 @@ class OutcomeWriter:
     """Gathers outcomes and records them."""
 
     def __init__(
-        self, outbox: Outbox, clock: Callable[[], datetime], on_recorded: OnRecorded = lambda _: None
+        self, outbox: Outbox, clock: Callable[[], datetime], on_recorded: OnRecorded = no_op
     ) -> None:
         self._outbox = outbox
         self._clock = clock

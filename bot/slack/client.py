@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import structlog
 
+from bot.runtime.callbacks import no_op
 from bot.runtime.http_proxy import proxy_for
 from bot.runtime.running_timeout import running_timeout
 from bot.slack.degradation import OutgoingMessage
@@ -86,7 +87,7 @@ class SlackClient:
         session: aiohttp.ClientSession,
         *,
         timeout_s: float = CALL_TIMEOUT_S,
-        on_call: OnCall = lambda _method, _failure: None,
+        on_call: OnCall = no_op,
     ) -> None:
         self._session = session
         install_lease_check(session)

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.runtime.callbacks import no_op
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.treasure_map import EventToRead, ReportedInstrument, TreasureMapRepository
@@ -76,7 +77,7 @@ class TreasureMapSync:
         clock: Callable[[], datetime],
         *,
         may_read: Callable[[], bool],
-        on_request: Callable[[str], None] = lambda _: None,
+        on_request: Callable[[str], None] = no_op,
     ) -> None:
         """`may_read` says whether this process is the one that reads.
 

@@ -64,7 +64,7 @@ from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.database import Database, StoreUnavailable
 from bot.store.database_identity import get_or_create_database_id
-from bot.store.outbox.claim_choice import ClaimRequest
+from bot.store.outbox.claim_choice import ClaimRequest, unlimited_edits
 from bot.store.outbox.claiming import ClaimQuery
 from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import (
@@ -144,7 +144,7 @@ class Outbox:
         limit: int,
         *,
         busy_channels: Container[ChannelRef] = (),
-        edit_quota: Callable[[str, bool], int] = lambda _team, _is_urgent: 1_000_000,
+        edit_quota: Callable[[str, bool], int] = unlimited_edits,
         non_urgent_limit: int | None = None,
     ) -> list[Delivery]:
         """Claim up to `limit` due deliveries, at most one a channel and none in `busy_channels`.
