@@ -1,5 +1,9 @@
 """What the observations of an event cover of its newest sky map, computed off the event loop and kept.
 
+`bot.commands.observe` reads what people report, `bot.store.channels.observations` stores it, and this service
+measures it, with what `bot.treasure_map` has read, on the newest map that can be read. No alert waits for
+that: a card shows it by an edit.
+
 What fields cover doesn't depend on the map: it is kept for each group of fields, so that for a new map only
 its probability there is added up again.
 """
