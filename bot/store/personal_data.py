@@ -24,7 +24,7 @@ from bot.store.channels.acknowledgements import forget_acknowledgements
 from bot.store.channels.change_log import ChangeAuthor, record_changes, subscription_change
 from bot.store.channels.clauses import in_channel
 from bot.store.channels.escalation_rules import end_steps_without_rule
-from bot.store.channels.subscription_numbers import assign_missing_numbers
+from bot.store.channels.subscription_numbers import assign_missing_subscription_numbers
 from bot.store.channels.subscription_rows import resolve_rows
 from bot.store.database import Database
 from bot.store.outbox.edit_writer import mark_threads_stale
@@ -285,7 +285,7 @@ async def _leave_rules(connection: AsyncConnection, user_id: str, now: datetime)
         for row in (await connection.execute(naming)).all()
         if row.number is None
     }:
-        await assign_missing_numbers(connection, channel)
+        await assign_missing_subscription_numbers(connection, channel)
     rows = (await connection.execute(naming.order_by(s.c.team_id, s.c.channel_id, s.c.id))).all()
     done = []
     for row in rows:

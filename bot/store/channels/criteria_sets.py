@@ -33,7 +33,7 @@ from bot.store.channels.criteria_set_rows import (
     may_name_sets,
     readable_sets,
 )
-from bot.store.channels.subscription_numbers import assign_missing_numbers
+from bot.store.channels.subscription_numbers import assign_missing_subscription_numbers
 from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from formatters.models.criteria_set import SETS_MAX, CriteriaSet
@@ -313,7 +313,7 @@ async def _load_numbered_uses(connection: AsyncConnection, team_id: str) -> dict
     if found is None:
         nameless = select(_s.c.channel_id).where(_s.c.team_id == team_id, _s.c.number.is_(None)).distinct()
         for channel_id in (await connection.execute(nameless)).scalars().all():
-            await assign_missing_numbers(connection, (team_id, channel_id))
+            await assign_missing_subscription_numbers(connection, (team_id, channel_id))
         found = await _load_uses(connection, team_id)
     assert found is not None, "each has a number now"
     return found
