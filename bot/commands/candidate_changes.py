@@ -30,7 +30,7 @@ from formatters.models.superevent import Superevent
 
 @dataclass(frozen=True, slots=True)
 class CandidateChange:
-    """What was changed."""
+    """The result of a change to an event's candidates, for the answer."""
 
     outcome: str
     """Sentences, not escaped."""

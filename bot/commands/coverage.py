@@ -37,7 +37,7 @@ _EDGE_POINTS, _FEW_POLYGONS = 6, 4
 
 
 class TreasureMapQuestions(Protocol):
-    """What is needed of `bot.store.events.treasure_map.TreasureMapRepository`."""
+    """The part of `bot.store.events.treasure_map.TreasureMapRepository` that this command needs."""
 
     @property
     def is_read(self) -> bool:

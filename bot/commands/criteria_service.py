@@ -60,7 +60,7 @@ class NameTaken:
 
 @dataclass(frozen=True, slots=True)
 class InvalidName:
-    """What was typed is no name for a set; nothing was changed."""
+    """A refusal: the words are no name for a set; nothing was changed."""
 
     sentence: str
 

@@ -19,7 +19,7 @@ from formatters.models.observing import Site
 
 
 class GalaxyVerb(StrEnum):
-    """What is to be done with the galaxies."""
+    """The actions of `galaxies`."""
 
     LIST = "list"
     CSV = "csv"
@@ -29,7 +29,7 @@ class GalaxyVerb(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalaxyWords:
-    """What the words say."""
+    """The parsed words after `galaxies`."""
 
     verb: GalaxyVerb = GalaxyVerb.LIST
     count: int | None = None

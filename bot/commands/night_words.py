@@ -52,7 +52,9 @@ _EMPTY_PART = re.compile(r"(?: ,|,(?= ?,))+(?: |$)")
 
 @dataclass(frozen=True, slots=True)
 class NightWords:
-    """What the words say; without any it is the night from now on, with the channel's constraints."""
+    """The parsed words about a night; without any it is the night from now on, with the channel's
+    constraints.
+    """
 
     at: datetime | None = None
     """A time (UTC) instead of now."""

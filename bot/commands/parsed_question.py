@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Topic(StrEnum):
-    """What a sentence asks about an event, or about gwevent, where no command's word says it."""
+    """A subject of a sentence about an event, or about gwevent, where no command's word says it."""
 
     CARD = "card"
     DISTANCE = "distance"
@@ -34,7 +34,7 @@ ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS})
 
 @dataclass(frozen=True, slots=True)
 class ParsedQuestion:
-    """How a question was understood: one of `command` and `topic` is given, or neither."""
+    """A question as it was understood: one of `command` and `topic` is given, or neither."""
 
     command: str | None = None
     """A word of the command table."""

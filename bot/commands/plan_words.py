@@ -105,7 +105,7 @@ _EXPORT_WORDS = ("export", *EXPORT_FORMATS)
 
 @dataclass(frozen=True, slots=True)
 class PlanWords:
-    """What the words ask for."""
+    """The parsed words after `plan`."""
 
     site: Site | None = None
     """The channel's site; None if none is named."""

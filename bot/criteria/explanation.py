@@ -26,7 +26,7 @@ from formatters.models.quantity import QUANTITIES
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """What a condition compares; all None for a condition without numbers."""
+    """The values that a condition compares; all None for a condition without numbers."""
 
     value: float | None = None
     limit: float | None = None

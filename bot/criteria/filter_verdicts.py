@@ -31,7 +31,7 @@ _OF_MAP = frozenset({"area50", "area90", "distance", "z"})
 
 @dataclass(frozen=True, slots=True)
 class NoticeFacts:
-    """What a filter is judged by."""
+    """The facts about one notice by which filters are judged."""
 
     attributes: EventAttributes
     probabilities: MapProbabilities
@@ -45,7 +45,7 @@ class NoticeFacts:
 
 
 class FilterVerdict(NamedTuple):
-    """Whether a filter holds, and what is missing if that isn't decided."""
+    """The verdict on a filter, and what is missing if it isn't decided."""
 
     verdict: Verdict
     """HELD and FAILED are final for this notice; UNDECIDED hangs on its map, UNKNOWN on a value."""

@@ -46,7 +46,7 @@ _REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class _NoticeGrades:
-    """What a criteria set says about one notice."""
+    """A criteria set's judgement of one notice."""
 
     certain: tuple[str, ...] = ()
     """The grade; of `rubin-2026` one for each category that holds, the one that takes precedence first."""

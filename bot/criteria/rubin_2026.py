@@ -55,7 +55,7 @@ _ORDERED = (("SSM Gold", "SSM Silver"), ("Gold", "Silver", "Bronze"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryOutcome:
-    """Whether a notice belongs to one of the rules' categories, and with which grade."""
+    """The verdict on a notice's membership in one of the rules' categories, and its grade there."""
 
     name: str
     """"SSM", "BBH", "lensed BNS" or "BNS/NSBH"."""
@@ -73,7 +73,7 @@ class CategoryOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RubinJudgement:
-    """What the rules say about one notice."""
+    """The rules' judgement of one notice."""
 
     categories: tuple[CategoryOutcome, ...]
     """All four, in the order in which they take precedence."""

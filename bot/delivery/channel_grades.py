@@ -59,7 +59,7 @@ class Grading(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GradesAtOnce:
-    """What is known of a channel's grades without waiting."""
+    """A channel's grades as far as they are known without waiting."""
 
     outcomes: tuple[GradeOutcome, ...] = ()
     is_preliminary: bool = False

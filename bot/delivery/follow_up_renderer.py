@@ -70,7 +70,7 @@ _Key = tuple[
 
 @dataclass(frozen=True, slots=True)
 class _Beside:
-    """What a reply shows beside messages and candidates."""
+    """The parts of a Follow-up reply beside its messages and candidates."""
 
     nearby: tuple[NearbyCoincidence, ...] | None
     """None after a failure: there may be some."""

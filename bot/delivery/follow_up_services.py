@@ -52,7 +52,7 @@ class GalaxiesProvider(Protocol):
 
 
 class CoverageProvider(InstrumentShares, Protocol):
-    """What observations cover of events' maps (`bot.skymap_service.coverage`)."""
+    """Measures what observations cover of events' maps (`bot.skymap_service.coverage`)."""
 
     async def summary(self, superevent: Superevent, team_id: str, channel_id: str) -> CoverageSummary | None:
         """Return what a channel and the Treasure Map have planned and done; None if nothing."""
@@ -61,7 +61,7 @@ class CoverageProvider(InstrumentShares, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUpServices:
-    """What a Follow-up reply shows beside the messages."""
+    """The services whose results a Follow-up reply shows beside the messages."""
 
     levels: PositionLevels
     candidates: CandidatesProvider

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 class InstrumentShares(Protocol):
-    """What instruments cover of maps (`bot.skymap_service.coverage.CoverageService`)."""
+    """Measures what instruments cover of maps (`bot.skymap_service.coverage.CoverageService`)."""
 
     async def shares(
         self, superevent: Superevent, observations: Sequence[Observation]

@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """How many deliveries a worker has in flight, and how often it polls."""
+    """A worker's limits: its number of deliveries in flight, and how often it polls."""
 
     concurrency: int = CONCURRENCY
     poll_s: float = POLL_S

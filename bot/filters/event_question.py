@@ -42,7 +42,7 @@ _COUNT = re.compile(r"\d{1,6}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventQuestion:
-    """Which stored events are asked for."""
+    """A parsed question for stored events."""
 
     criteria: Criteria = field(default_factory=Criteria)
     """Group and filter alone; which kinds of events are wanted stands in `scope`."""

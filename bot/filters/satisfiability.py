@@ -52,7 +52,7 @@ _MAY_SHINE = Or(
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why criteria can't hold."""
+    """A reason why criteria can't hold."""
 
     conditions: str
     """The fewest conditions that contradict each other, as people type them."""

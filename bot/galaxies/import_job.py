@@ -41,7 +41,7 @@ _PIECE = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportResult:
-    """What an import wrote, and what it left out."""
+    """The result of an import: what was written, and what was left out."""
 
     info: CatalogueInfo
     left_out: LeftOut

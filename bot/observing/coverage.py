@@ -47,7 +47,7 @@ DONE, PLANNED = ObservationStatus.DONE, ObservationStatus.PLANNED
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """What observations cover of a map; see `EventCoverage`."""
+    """The coverage of a map by observations; see `EventCoverage`."""
 
     observations: tuple[CoveredObservation, ...]
     reported: tuple[ReportedCoverage, ...]

@@ -110,7 +110,9 @@ class _SiteTiles:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Runs:
-    """When each of n tiles is up during one dark interval: at most one run for each turn of the sky."""
+    """The times at which each of n tiles is up during one dark interval: at most one run for each turn of the
+    sky.
+    """
 
     dark: Interval
     """What is left of the interval."""

@@ -71,7 +71,7 @@ class Fields:
 
 
 class FieldGain:
-    """What a set of fields covers, and what each other field would add."""
+    """Keeps what the chosen fields cover, and what each other field would add."""
 
     def __init__(self, fields: Fields, probability: Floats) -> None:
         """Begin with no field; `probability` is that of the n pixels."""

@@ -71,7 +71,7 @@ _NEGLIGIBLE = 1e-5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _PlanningTask:
-    """What a plan is made for."""
+    """The inputs of one plan."""
 
     curve: ProbabilityCurve
     telescope: Telescope

@@ -46,7 +46,7 @@ class Slots:
 
 
 class SiteView:
-    """What a site sees in the days around a time."""
+    """The sky as seen from a site in the days around a time."""
 
     def __init__(self, site: Site, constraints: ObservingConstraints, now: datetime) -> None:
         """Compute Earth's rotation and the Sun around `now` (aware)."""

@@ -69,7 +69,9 @@ _CORNERS_AT_ONCE = 4_096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RubinSky:
-    """What Rubin's rules ask of a sky map. Areas in deg² on the sky, probabilities 0 to 1 of all the map."""
+    """The properties of a sky map that Rubin's rules ask for. Areas in deg² on the sky, probabilities 0 to 1
+    of all the map.
+    """
 
     area_90: float
     """Area of the whole 90 % region, the multi-order map's own: whole tiles, the last one that is needed

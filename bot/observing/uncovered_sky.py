@@ -41,7 +41,7 @@ class MapToCover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncovered:
-    """What of a map is in no field."""
+    """The part of a map that is in no field."""
 
     probability: float
     """Of the whole map, 0 to 1."""

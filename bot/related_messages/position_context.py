@@ -132,7 +132,9 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Properties:
-    """What a sentence says of the position in it; None where it says nothing or nothing certain."""
+    """The properties that a sentence gives of the position in it; None where it says nothing or nothing
+    certain.
+    """
 
     radius: float | None = None
     containment: float | None = None

@@ -124,7 +124,7 @@ class WaitingStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationFacts:
-    """What a due step's fate depends on, beside its time."""
+    """The facts that decide a due step's fate, beside its time."""
 
     wanted: frozenset[str] | None
     """Whom the channel's rules still name for this event; None for a drill, whose steps always come."""
@@ -137,7 +137,7 @@ class EscalationFacts:
 
 
 class StepAction(Enum):
-    """What becomes of a waiting step."""
+    """The ways in which a waiting step ends or goes on."""
 
     MENTION = auto()
     """A message mentions its targets."""
@@ -155,7 +155,7 @@ class StepAction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StepDecision:
-    """What becomes of a step; a step without one goes on waiting."""
+    """The decision about a step; a step without one goes on waiting."""
 
     step: WaitingStep
     action: StepAction

@@ -16,7 +16,7 @@ ChannelRef = tuple[str, str]
 
 
 class MentionReason(StrEnum):
-    """Why somebody is mentioned. The values are stored."""
+    """The reason of a mention. The values are stored."""
 
     NEW_EVENT = "root"
     """The event itself; the mention is part of the root message."""

@@ -48,7 +48,9 @@ class EscalationSettings(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationWebhookPolicy:
-    """Who may have the operators' webhook as the last step of an escalation, and whether there is one."""
+    """The rule for who may have the operators' webhook as the last step of an escalation, and whether there
+    is one.
+    """
 
     teams: Sequence[str] | None = None
     """Ids of the workspaces that may; None for all."""

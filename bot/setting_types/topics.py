@@ -87,7 +87,7 @@ class ConfiguredTopic:
 
 @dataclass(frozen=True, slots=True)
 class TopicStreams:
-    """Which stream of messages each topic brings."""
+    """The stream of messages that each topic brings."""
 
     by_entry: Mapping[str, str]
     """Stream -> a value of STREAM_NAMES, by a topic's name or a pattern."""

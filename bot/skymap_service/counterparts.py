@@ -21,7 +21,7 @@ MAX_IN_VOLUME = 100
 
 
 class MessagesOfEvent(Protocol):
-    """What is needed of `bot.store.events.related_messages.RelatedMessageRepository`."""
+    """The part of `bot.store.events.related_messages.RelatedMessageRepository` that this service needs."""
 
     async def for_event(self, superevent_id: str) -> list[StoredMessage]:
         """Return the messages that name an event, newest first."""

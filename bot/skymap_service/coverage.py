@@ -57,7 +57,7 @@ class CoverageTakesTooLong(RuntimeError):
 
 
 class ChannelObservations(Protocol):
-    """What is needed of `bot.store.channels.observations.ObservationRepository`."""
+    """The part of `bot.store.channels.observations.ObservationRepository` that this service needs."""
 
     async def for_event(self, team_id: str, channel_id: str, superevent_id: str) -> tuple[Observation, ...]:
         """Return a channel's observations of an event in the order in which they were reported first."""
@@ -65,7 +65,7 @@ class ChannelObservations(Protocol):
 
 
 class TreasureMapReadings(Protocol):
-    """What is needed of `bot.store.events.treasure_map.TreasureMapRepository`."""
+    """The part of `bot.store.events.treasure_map.TreasureMapRepository` that this service needs."""
 
     @property
     def is_read(self) -> bool:

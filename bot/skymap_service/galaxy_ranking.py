@@ -64,7 +64,7 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueChoice:
-    """Which catalogue is used, and where the Follow-up reply speaks of it."""
+    """The catalogue that is used, and where the Follow-up reply speaks of it."""
 
     folder: Path | None = None
     """The folder of the catalogues, which needn't exist; None means that there are none."""

@@ -49,7 +49,7 @@ OnCall = Callable[[str, SlackFailure | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the bot is in a workspace."""
+    """The bot's own ids in a workspace, and its scopes."""
 
     team_id: str
     team_name: str

@@ -29,7 +29,7 @@ _i = schema.installations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditQuery:
-    """Which entries are asked for; None for all."""
+    """The conditions on the entries that are asked for; None for all."""
 
     channel_id: str | None = None
     user_id: str | None = None

@@ -37,7 +37,7 @@ USER_ID = re.compile(r"[UW][A-Z0-9]{1,31}")
 
 
 class Treatment(StrEnum):
-    """What becomes of a column's rows that name a person who is to be forgotten."""
+    """The treatments of rows that name a person who is to be forgotten, one for each column."""
 
     DELETED = "deleted"
     """The row goes: it was about nothing else."""
@@ -115,7 +115,7 @@ class RuleOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgetting:
-    """What was, or would be, changed to forget a person."""
+    """The changes that forget a person, made or only counted."""
 
     rows: Mapping[str, int]
     """The number of rows by `PersonColumn.name`; those without rows are left out."""

@@ -82,7 +82,7 @@ _s = schema.subscriptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackResult:
-    """What was closed and rewritten: the number of rows by kind."""
+    """The numbers of rows that were closed or rewritten, by kind."""
 
     deliveries: int
     incidents: int

@@ -63,7 +63,7 @@ DeadEffect = Callable[[AsyncConnection, DeadBatch, datetime], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class KindEffects:
-    """What follows from the outcomes of one kind of delivery."""
+    """The effects of the outcomes of one kind of delivery."""
 
     delivered: frozenset[DeliveredEffect]
     dead: frozenset[DeadEffect]

@@ -16,7 +16,7 @@ WHICH_EVENT = (
 
 @dataclass(frozen=True, slots=True)
 class HelpPage:
-    """What `help` says about one word."""
+    """The contents of `help WORD` for one word."""
 
     title: str
     usages: tuple[Usage, ...]

@@ -16,7 +16,9 @@ WEBHOOK = "webhook"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationStep:
-    """What happens at a time after the first mention, as long as nobody has pressed "I have it"."""
+    """A step of an escalation: it comes at a time after the first mention, as long as nobody has pressed "I
+    have it".
+    """
 
     after: timedelta
     """Time since the first mention (not since the step before), in whole minutes."""
@@ -30,7 +32,7 @@ class EscalationStep:
 
 
 class EscalationEnd(StrEnum):
-    """Why an escalation has no further steps. The values are stored."""
+    """The reasons why an escalation has no further steps. The values are stored."""
 
     ACKNOWLEDGED = "acknowledged"
     """Somebody has it; if they hand it back, the rest of the steps count from then."""
@@ -56,7 +58,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
-    """What became of a step's message, or of the webhook's call."""
+    """The fate of a step's message, or of the webhook's call."""
 
     at: datetime | None = None
     """When it was accepted; None if it wasn't (yet)."""

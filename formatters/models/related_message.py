@@ -37,7 +37,7 @@ CANDIDATE_STREAMS = (Stream.BOOM, Stream.HERMES)
 
 
 class MessageKind(StrEnum):
-    """What a message is about, in the words that the Follow-up reply shows. The values are stored."""
+    """A kind of message, in the words that the Follow-up reply shows. The values are stored."""
 
     IDENTIFICATION = "identification"
     UPDATE = "update"

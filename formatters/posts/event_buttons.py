@@ -33,7 +33,7 @@ _MAX_TRIGGER_LINKS = 3
 
 
 class MenuVerb(StrEnum):
-    """What a line of the menu does. The values are stored in Slack's messages."""
+    """The actions of the menu's lines. The values are stored in Slack's messages."""
 
     HISTORY = "history"
     MUTE = "mute"
@@ -43,7 +43,7 @@ class MenuVerb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MenuChoice:
-    """What somebody chose in a card's menu."""
+    """A choice that somebody made in a card's menu."""
 
     verb: MenuVerb
     superevent_id: str

@@ -81,7 +81,7 @@ class Captions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnSky:
-    """What is drawn on a sky-map image beside the map: Sun, Moon and outlines."""
+    """The things that are drawn on a sky-map image beside the map: Sun, Moon and outlines."""
 
     sun: Position
     moon: Position

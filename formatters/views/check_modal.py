@@ -30,7 +30,7 @@ View = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckContext:
-    """Where the dialog was opened, and about which event; stored in the view."""
+    """The place where the dialog was opened, and the event that it is about; stored in the view."""
 
     channel_id: str
     superevent_id: str

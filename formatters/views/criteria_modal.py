@@ -71,7 +71,7 @@ def state_of(set_: CriteriaSet) -> SetState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CriteriaModalContext:
-    """Where the modal was opened, and the set it edits; stored in the view."""
+    """The place where the modal was opened, and the set that it edits; stored in the view."""
 
     channel_id: str
     """The channel in which it was opened; from App Home the person's conversation with gwevent."""

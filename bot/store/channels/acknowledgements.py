@@ -30,7 +30,7 @@ _t = schema.threads
 
 
 class AcknowledgeOutcome(Enum):
-    """What became of somebody's "I have it"."""
+    """The outcome of somebody's "I have it"."""
 
     NEW = auto()
     """They have it now."""
@@ -46,7 +46,7 @@ class AcknowledgeOutcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgeResult:
-    """What became of it, and who has the event afterwards."""
+    """The outcome of "I have it", and who has the event afterwards."""
 
     outcome: AcknowledgeOutcome
     acknowledgements: tuple[Acknowledgement, ...] = ()
@@ -54,7 +54,7 @@ class AcknowledgeResult:
 
 
 class HandBackOutcome(Enum):
-    """What became of somebody's "I no longer have it"."""
+    """The outcome of somebody's "I no longer have it"."""
 
     HANDED_BACK = auto()
     NOT_MINE = auto()
@@ -65,7 +65,7 @@ class HandBackOutcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandBackResult:
-    """What became of it, and who has the event afterwards."""
+    """The outcome of handing an event back, and who has it afterwards."""
 
     outcome: HandBackOutcome
     acknowledgements: tuple[Acknowledgement, ...] = ()

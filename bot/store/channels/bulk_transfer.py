@@ -69,7 +69,7 @@ class ExportedChannel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """What people of all workspaces asked for."""
+    """The channels and criteria sets of all workspaces, as people set them up."""
 
     channels: tuple[ExportedChannel, ...]
     criteria_sets: tuple[tuple[str, StoredCriteriaSet], ...] = ()

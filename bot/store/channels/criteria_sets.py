@@ -101,7 +101,7 @@ class CriteriaSetInUse(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedSet:
-    """What a change of a criteria set did."""
+    """The result of a change to a criteria set."""
 
     before: CriteriaSet | None
     after: CriteriaSet | None

@@ -30,7 +30,7 @@ _d, _e = schema.deliveries, schema.escalations
 
 
 class DrillOutcome(Enum):
-    """What became of a person's wish about a drill."""
+    """The outcome of a person's request about a drill."""
 
     BEGUN = auto()
     RUNNING = auto()
@@ -48,7 +48,7 @@ class DrillOutcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillResult:
-    """What became of it, and the drill that it is about."""
+    """The outcome of a request, and the drill that it is about."""
 
     outcome: DrillOutcome
     drill: DrillReport | None = None

@@ -35,7 +35,7 @@ _u = schema.muted_threads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MuteOutcome:
-    """What came of a request to mute an event in a channel, or to end that."""
+    """The outcome of a request to mute an event in a channel, or to end that."""
 
     is_muted: bool
     """True if the event is muted in the channel now."""
@@ -47,7 +47,7 @@ class MuteOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MuteAnnouncement:
-    """What the thread is told of a mute, or of its end."""
+    """The contents of a thread's post about a mute, or about its end."""
 
     user_id: str
     """Slack's user id of who did it."""

@@ -53,7 +53,7 @@ class NotTheirCandidate(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelCandidates:
-    """What the people of one channel added and decided about one event, oldest first."""
+    """The reports and decisions of one channel's people about one event's candidates, oldest first."""
 
     added: tuple[AddedCandidate, ...] = ()
     decisions: tuple[NamedDecision, ...] = ()

@@ -74,7 +74,7 @@ class ReportedInstrument:
 
 @dataclass(frozen=True, slots=True)
 class KnownInstrument:
-    """When an instrument was read."""
+    """The times at which an instrument was read."""
 
     listed_at: datetime
     footprint_read_at: datetime | None

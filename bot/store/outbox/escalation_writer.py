@@ -168,7 +168,7 @@ async def end_escalations(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumedCalls:
-    """Who is called since nobody has an event any more."""
+    """The calls that go on because nobody has an event any more."""
 
     escalations: int = 0
     """Escalations that have steps left."""
@@ -240,7 +240,7 @@ def step_targets(row: Any) -> set[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTargets:
-    """Whom the steps of a thread's open escalations name, WEBHOOK for the webhook."""
+    """The targets of the steps of a thread's open escalations, WEBHOOK for the webhook."""
 
     waiting: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
