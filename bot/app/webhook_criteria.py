@@ -1,4 +1,4 @@
-"""What the operators' webhook is called for."""
+"""The criteria of events for which the operators' webhook is called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people of a channel do about counterpart candidates: add, keep, reject, remove."""
+"""Changes to counterpart candidates by people of a channel: add, keep, reject, remove."""
 
 from __future__ import annotations
 

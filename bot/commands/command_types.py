@@ -1,4 +1,4 @@
-"""What a command gets and gives."""
+"""The types of the command table: commands, their handlers and answers."""
 
 from __future__ import annotations
 

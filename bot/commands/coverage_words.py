@@ -1,4 +1,4 @@
-"""What stands after `coverage`: nothing, or which table to export. Pure."""
+"""Parse the words after `coverage`: nothing, or which table to export. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands after `galaxies`: how many, from which sites, or how to export them. Pure."""
+"""Parse the words after `galaxies`: how many, from which sites, or how to export them. Pure."""
 
 from __future__ import annotations
 

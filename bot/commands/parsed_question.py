@@ -1,4 +1,4 @@
-"""What is understood of a typed question: a command with its arguments, or a topic."""
+"""The result of reading a typed question: a command with its arguments, or a topic."""
 
 from __future__ import annotations
 

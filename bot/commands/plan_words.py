@@ -1,4 +1,4 @@
-"""What stands after `plan`: the telescope's site, how many fields or how long, a format to export. Pure."""
+"""Parse the words after `plan`: the telescope's site, how many fields or how long, an export format. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which command a word with a verb behind it stands for: "subscriptions add CBC", "export plan csv". Pure."""
+"""Commands spelled as a word with a verb behind it: "subscriptions add CBC", "export plan csv". Pure."""
 
 from __future__ import annotations
 

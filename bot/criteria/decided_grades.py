@@ -1,4 +1,4 @@
-"""What filters ask of criteria sets, answered without the sky map where that needn't be asked.
+"""Answers to filters' conditions on grades, without the sky map where that needn't be asked.
 
 So a channel that asks for TAROT's grade, or for Rubin's where the false-alarm rate alone decides, gets the
 notice at once instead of by deferred routing.

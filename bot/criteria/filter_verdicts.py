@@ -1,4 +1,4 @@
-"""Whether a filter holds for a notice, or may still hold once what is missing is known.
+"""Verdicts of filters on a notice: each holds, fails, or may still hold once what is missing is known.
 
 Kleene's logic as in `bot.filters.evaluator`, but for one thing: there a value that the notice lacks can't
 match any more; here it can, if a later notice or the sky map may bring it.

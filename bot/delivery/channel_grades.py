@@ -1,4 +1,4 @@
-"""What the criteria sets of a channel say of a superevent, for the messages that show it.
+"""The grades that a channel's criteria sets give a superevent, for the messages that show it.
 
 Words come first: a set that can't be judged, now or ever, keeps no message back.
 """

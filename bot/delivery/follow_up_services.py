@@ -1,4 +1,4 @@
-"""What a Follow-up reply shows beside the messages: where each part comes from."""
+"""The services behind the parts of a Follow-up reply that stand beside its messages."""
 
 from __future__ import annotations
 

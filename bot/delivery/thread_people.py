@@ -1,4 +1,4 @@
-"""What a card says of people: who has the event, and what each instrument covers of the newest map.
+"""The lines of a card about people: who has the event, and what each instrument covers of the newest map.
 
 A post never waits for shares of the map: what isn't measured yet comes by an edit, and an edit that brings
 something else (somebody has it, a newer notice) waits for no longer than a moment.

@@ -1,4 +1,4 @@
-"""What people do in the demo's story: nobody takes the binary neutron star, then somebody does."""
+"""The people's part of the demo's story: nobody takes the binary neutron star, then somebody does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person can do about a call that Slack refused."""
+"""Remedies for calls that Slack refused."""
 
 from __future__ import annotations
 

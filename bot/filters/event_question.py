@@ -73,7 +73,7 @@ class EventQuestion:
 
     @property
     def contradiction(self) -> str | None:
-        """Why no event can be meant, one sentence; None if one may."""
+        """A sentence that says why no event can be meant; None if one may."""
         kinds = Criteria(group=self.criteria.group, filter=self.criteria.filter, lowsig=self.scope.lowsig)
         return find_contradiction(kinds)
 

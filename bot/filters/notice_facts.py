@@ -1,4 +1,4 @@
-"""What can be true of one notice: the bounds of its numbers, their sums, and which group states what.
+"""Facts that hold for any one notice: the bounds of its numbers, their sums, and which group states what.
 
 `find_conflict` takes conditions that are all to hold and says why no notice can meet them. It errs on one
 side only: where it says so no notice does, apart from rounding in the last digit. Sources: LVK's user guide

@@ -1,4 +1,4 @@
-"""What a payload is, and its decoding: a notice, a related message or a nearby alert. Runs in a thread."""
+"""Recognize a payload and decode it: a notice, a related message or a nearby alert. Runs in a thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the buttons and the menu below an event's card do: take it, give it back, mute it here."""
+"""The buttons and the menu below an event's card: take it, give it back, mute it here."""
 
 from __future__ import annotations
 

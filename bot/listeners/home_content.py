@@ -1,4 +1,4 @@
-"""What one person's App Home shows, read from the store and from Slack."""
+"""The contents of one person's App Home, read from the store and from Slack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What observations cover of a sky map: each alone, together by band, and what is in nobody's field.
+"""The coverage of a sky map by observations: each alone, together by band, and what is in nobody's field.
 
 What two fields share is counted once. Nothing is added over bands or depths: a shallow look in r and a deep
 one in J are two answers to two questions, and "any band" says only that somebody looked.

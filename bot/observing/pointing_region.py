@@ -1,4 +1,4 @@
-"""Which part of a sky map is worth a closer look for a plan: the densest that there is also time for.
+"""Find the part of a sky map that is worth a closer look for a plan: the densest that there is also time for.
 
 The densest part of a map alone won't do: where it can be seen for ten minutes only, the rest of the night
 belongs to what is less dense. So cells of about a field's size are taken greedily, the most probable first,

@@ -1,4 +1,5 @@
-"""When a site can observe positions: the slots of a plan, and what is high and far from the Moon in each.
+"""The visibility of positions from a site: the slots of a plan, and what is high and far from the Moon in
+each.
 
 A position's altitude follows from the product of its direction with the zenith's, so that thousands of
 positions in hundreds of slots are one product of matrices. Altitudes are without refraction; they agree with

@@ -1,4 +1,4 @@
-"""What Rubin can observe of a sky map, as Rubin's trigger rules count it.
+"""The part of a sky map that Rubin can observe, as Rubin's trigger rules count it.
 
 It follows scimma/rubin-ToO-producer at revision 22dbfa2, as stated in the user guide's section "Rubin 2026",
 step by step: a raster of HEALPix order 7 whose pixels count by their centres, the 90 % mask made on that

@@ -1,4 +1,4 @@
-"""Which of many fields were reported twice: centres that lie together, at times that don't contradict it."""
+"""Find fields that were reported twice: centres that lie together, at times that don't contradict it."""
 
 from __future__ import annotations
 

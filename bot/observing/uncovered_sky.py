@@ -1,4 +1,4 @@
-"""What probable sky is in nobody's field, and where its largest pieces are."""
+"""The probable sky that is in nobody's field, and its largest pieces."""
 
 from __future__ import annotations
 

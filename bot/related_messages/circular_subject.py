@@ -1,4 +1,4 @@
-"""What the subject of a GCN Circular says: its kind, the events that it names, and whether LVK retracts one.
+"""Read the subject of a GCN Circular: its kind, the events that it names, and whether LVK retracts one.
 
 The kind is read from the subject alone, in the order of `_classify_rest`: what fits nothing is a report.
 `identification` and `retraction` are kept for LVK's own forms, because they are said of the GW event: a

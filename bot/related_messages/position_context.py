@@ -1,4 +1,4 @@
-"""What the words around a position say of it: whose it is, its name, error, redshift and distance."""
+"""Read the words around a position: whose it is, its name, error, redshift and distance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long what is to be said waits, and when it is over: decisions that no setting changes."""
+"""Time limits of deliveries: how long each waits, and when it is too old. No setting changes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Treasure Map answers, made by formula in the form of its server's answers.
+"""Sample answers of the Treasure Map, made by formula in the form of its server's.
 
 That form: TheTreasureMap/gwtm on GitHub, `server/routes/pointing/get_pointings.py` and `server/schemas`, read
 in November 2026.

@@ -1,4 +1,4 @@
-"""Which workspaces may have the operators' webhook as the last step of an escalation."""
+"""The setting for which workspaces may have the operators' webhook as the last step of an escalation."""
 
 from __future__ import annotations
 

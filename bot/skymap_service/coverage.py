@@ -1,4 +1,4 @@
-"""What the observations of an event cover of its newest sky map, computed off the event loop and kept.
+"""The coverage of an event's newest sky map by its observations, computed off the event loop and kept.
 
 `bot.commands.observe` reads what people report, `bot.store.channels.observations` stores it, and this service
 measures it, with what `bot.treasure_map` has read, on the newest map that can be read. No alert waits for

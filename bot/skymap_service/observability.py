@@ -1,4 +1,4 @@
-"""What sites can observe of stored notices, computed off the event loop, one map at a time."""
+"""The observability of stored notices' maps from sites, computed off the event loop, one map at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where ids of people are stored, and how a person is forgotten.
+"""The columns that hold ids of people, and how a person is forgotten.
 
 `PERSON_COLUMNS` names every column that may hold the id of a person, and what becomes of it; a test compares
 it with the schema, so that a new column can't be left out. What is a person's own goes, what is the channel's

@@ -1,4 +1,4 @@
-"""What a page of `/gwevent help WORD` is made of."""
+"""The parts of a page of `/gwevent help WORD`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who did what, for `gwevent audit`."""
+"""Entries of `gwevent audit`: who did what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What observations cover of an event's newest sky map, each and all together."""
+"""The coverage of an event's newest sky map by observations, each and all together."""
 
 from __future__ import annotations
 

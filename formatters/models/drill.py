@@ -1,4 +1,4 @@
-"""How a drill went: its steps, and when Slack and the webhook's service took what was sent."""
+"""The report of a drill: its steps, and when Slack and the webhook's service took what was sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is mentioned next if nobody takes an event, and who took it."""
+"""Escalations: who is mentioned next if nobody takes an event, and who took it."""
 
 from __future__ import annotations
 

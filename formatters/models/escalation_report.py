@@ -1,4 +1,4 @@
-"""How an escalation or a drill went: its steps, who has it, and how it ended."""
+"""The report of an escalation or a drill: its steps, who has the event, and how it ended."""
 
 from __future__ import annotations
 

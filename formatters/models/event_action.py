@@ -1,4 +1,4 @@
-"""What people did about events, for the audit."""
+"""Actions of people about events, for the audit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who does what about a superevent in one channel: has it, observes it, muted it."""
+"""The people of a superevent in one channel: who has it, who observes it, who muted it."""
 
 from __future__ import annotations
 

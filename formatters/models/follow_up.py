@@ -1,4 +1,4 @@
-"""What a thread's Follow-up reply shows: all that names the event, checked against its newest map.
+"""The contents of a thread's Follow-up reply: all that names the event, checked against its newest map.
 
 Built by `bot.delivery.follow_up_renderer` from the store and the sky map; worded by
 `formatters.posts.follow_up`.

@@ -1,4 +1,4 @@
-"""Who a person is once they were forgotten."""
+"""The id that takes a person's place once they were forgotten."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ class RelatedMessage:
 
     @property
     def sent(self) -> datetime:
-        """When the first version was written, as far as it is known; an edit doesn't send a message again."""
+        """The time when the first version was written, as far as known; an edit sends nothing again."""
         return self.created if self.first_created is None else self.first_created
 
     @property

@@ -1,4 +1,4 @@
-"""What of a superevent's card depends on the channel that shows it."""
+"""The parts of a superevent's card that depend on the channel that shows it."""
 
 from __future__ import annotations
 

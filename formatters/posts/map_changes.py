@@ -1,4 +1,4 @@
-"""What changed from one sky map of an event to the next, for a reply."""
+"""Changes from one sky map of an event to the next, for a reply."""
 
 from __future__ import annotations
 

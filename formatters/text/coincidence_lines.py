@@ -1,4 +1,4 @@
-"""What a notice says of external events that coincide with the GW signal, as lines of plain text."""
+"""Lines about external events that coincide with the GW signal, as plain text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What observations cover of an event's map in words; plain text that isn't escaped yet."""
+"""Lines about the coverage of an event's map by observations; plain text that isn't escaped yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What messages about an event report, as lines of plain text that aren't escaped yet."""
+"""Lines about what messages report of an event; plain text that isn't escaped yet."""
 
 from __future__ import annotations
 

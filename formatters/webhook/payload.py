@@ -29,7 +29,7 @@ NTFY_MESSAGE_JSON_BYTES = 6_000
 
 
 class WebhookAction(StrEnum):
-    """The effects of a call on the incident with its key. The values are PagerDuty's, and `json`'s `action`."""
+    """The effects of a call on the incident with its key. The values are PagerDuty's, and `json`'s."""
 
     TRIGGER = "trigger"
     ACKNOWLEDGE = "acknowledge"

@@ -1,4 +1,4 @@
-"""Which threads' cards show more than their event, so that only that is loaded for them.
+"""Finds the threads whose cards show more than their event, so that only that is loaded for them.
 
 Most channels have no sites, criteria sets or quiet rules, and nobody said anything about most events. One
 query for a whole fan-out finds the exceptions, where a query for each kind of detail would be eight.

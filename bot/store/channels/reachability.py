@@ -1,4 +1,4 @@
-"""Which channels can't be posted to, and what happens when one can be posted to again."""
+"""Channels that can't be posted to, and what happens when one can be posted to again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the outcomes of Follow-up replies' deliveries change: where the reply stands, and what it still owes.
+"""Effects of the outcomes of Follow-up replies' deliveries: where the reply stands, and what it still owes.
 
 All functions run in the transaction that records the outcomes, in the order of `bot.store.settlement`. They
 leave nothing unsaid: what was asked for while a reply was being sent, found lost or given up is asked for

@@ -1,4 +1,4 @@
-"""Which threads are muted: a channel's people asked for no replies and edits about the event there.
+"""Muted threads: a channel's people asked for no replies and edits about the event there.
 
 The writers of edits and Follow-up replies leave these threads out, so that whatever changes a message
 (a picture, an observer, a candidate, a nearby alert) respects a mute without knowing of it.

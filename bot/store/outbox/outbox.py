@@ -84,7 +84,7 @@ log = structlog.get_logger(__name__)
 
 
 class OutcomeEffects(Protocol):
-    """Applies what follows from outcomes beyond the outbox's own states (`bot.store.settlement.Settlement`)."""
+    """Applies the effects of outcomes beyond the outbox's own states (`bot.store.settlement.Settlement`)."""
 
     async def apply(
         self,
