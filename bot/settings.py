@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     commands_per_minute: int = Field(default=20, ge=1, le=10_000)
     """Rate limit of commands, buttons and mentions for each user."""
     who_may_subscribe: Literal["anyone", "members", "admins"] = "anyone"
-    """Who may change a channel's subscriptions: anyone, its members, or the workspace's admins."""
+    """The people who may change a channel's subscriptions: anyone, its members, or the workspace's admins."""
     silence_hours: float = Field(default=2.5, gt=0, le=8_760)
     """An incident is opened after this long without a payload."""
     free_mb: int = Field(default=500, ge=0, le=1_000_000)

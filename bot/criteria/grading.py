@@ -41,7 +41,7 @@ _REASONS = (
     WhyUndecided.NO_MAP,
     WhyUndecided.NOT_STATED,
 )
-"""What is said of several reasons, first the first: a map comes by itself, a value may never come."""
+"""Reasons in the order in which one of several is named: a map comes by itself, a value may never come."""
 
 
 @dataclass(frozen=True, slots=True)

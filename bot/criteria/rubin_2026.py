@@ -66,7 +66,7 @@ class CategoryOutcome:
     """All have to hold; of a condition's alternatives one suffices. Where the search alone decides that the
     category is out of the question, that is the only one."""
     possible: tuple[str, ...] = ()
-    """Where it is unknown or undecided: the grades that it may turn out to have, the best first."""
+    """If unknown or undecided, the grades that it may turn out to have, the best first."""
     why_undecided: WhyUndecided | None = None
     """Given exactly if `possible` isn't empty."""
 

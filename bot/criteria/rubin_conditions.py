@@ -23,7 +23,7 @@ FAR_ONE_A_YEAR = 1 / YEAR
 FAR_ONE_IN_THREE_YEARS = FAR_ONE_A_YEAR / 3
 """Hz."""
 ROUNDING = 1e-9
-"""What adding up probabilities may lose or gain.
+"""Rounding error of a sum of probabilities.
 
 A sum within this of a limit counts as equal to it: 0.1 + 0.2 + 0.6 reaches 0.9, and 0.5 + 0.4 isn't above it,
 whatever the last binary digit says. Numbers that are stated singly are compared as they are.

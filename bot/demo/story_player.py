@@ -118,7 +118,7 @@ class DemoEnvironment:
     channels: dict[str, str]
     """Channel name -> channel id."""
     story: list[Sample]
-    """What is published, in this order."""
+    """The messages that are published, in this order."""
 
 
 async def serve(port: int) -> None:

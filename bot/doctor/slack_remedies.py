@@ -37,7 +37,7 @@ REMEDIES: Mapping[str, str] = {
     "storage_limit_reached": f"The workspace has no room for files: {_NO_UPLOADS}",
     "user_not_in_channel": "Only apps seem to be in the channel: join it, then try again.",
 }
-"""What to do about an error of Slack's that a person can end; any other is for an issue."""
+"""Remedies by the errors of Slack's that a person can end; any other is for an issue."""
 REPORT_IT = (
     "If the next run says the same, file an issue with this and what --live CHANNEL --record FILE keeps."
 )

@@ -52,7 +52,7 @@ class Instrument:
     """Its `words` are the instrument's name."""
     aliases: tuple[str, ...]
     approximation: str
-    """What shape stands for the real detectors; empty for those of the operator's file."""
+    """The shape that stands for the real detectors; empty for those of the operator's file."""
     source: str
     """The publication or page that the size is from."""
     fixed_fields: Centres = ()

@@ -163,7 +163,7 @@ class _Unknown:
 
     sentence: str
     end: int
-    """Where the words end in the text."""
+    """End of the words in the text."""
     may_be_place: bool = True
 
 

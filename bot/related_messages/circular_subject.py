@@ -138,7 +138,7 @@ class CircularSubject:
     lvk_id: str | None
     """The canonical id in "LIGO/Virgo/KAGRA <id>: …" if the subject begins so."""
     rest: str
-    """What follows that; the whole text if it doesn't begin so."""
+    """The text after that; the whole text if it doesn't begin so."""
     is_reply: bool
     """True for "Re: …" and the like."""
 

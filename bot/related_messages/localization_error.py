@@ -15,7 +15,7 @@ from formatters.models.nearby_alert import NearbyAlert
 TARGET = 0.9
 """The probability that the circle which is compared with an event's region holds."""
 ONE_SIGMA = 0.6827
-"""What the radii of GBM's systematic error hold."""
+"""The probability inside the radii of GBM's systematic error."""
 
 Mixture = Sequence[tuple[float, float]]
 """Parts of a distribution of errors: (weight, radius in degrees that holds ONE_SIGMA); weights sum to 1."""

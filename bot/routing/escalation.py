@@ -127,13 +127,13 @@ class EscalationFacts:
     """The facts that decide a due step's fate, beside its time."""
 
     wanted: frozenset[str] | None
-    """Whom the channel's rules still name for this event; None for a drill, whose steps always come."""
+    """The targets that rules of the channel still name for this event; None for a drill: all steps come."""
     can_mention: bool
     """True if people can be mentioned now: the root stands, and the first mention isn't under way."""
     can_call: bool
     """True if the operators' webhook is there, and may be called for this workspace."""
     notified: frozenset[str] = frozenset()
-    """Whom the messages of steps that were taken before name, but for those that were given up."""
+    """The targets named by the messages of steps that were taken before, but for those that were given up."""
 
 
 class StepAction(Enum):

@@ -49,7 +49,7 @@ RESULTS_KEPT = 256
 T = TypeVar("T")
 _MapKey = tuple[NoticeKey, bool]
 _Version = tuple[Hashable, ...]
-"""What tells the observations of one event apart; they themselves may hold many thousand fields."""
+"""A fingerprint of one event's observations, which themselves may hold many thousand fields."""
 
 
 class CoverageTakesTooLong(RuntimeError):

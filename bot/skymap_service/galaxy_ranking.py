@@ -30,7 +30,7 @@ MAX_RANKED = 5_000
 """Galaxies of one ranking that are kept, the first; nobody observes more, and an export in a terminal ends
 there."""
 TOP = 10
-"""Who enters the first so many is said in the Follow-up reply."""
+"""The Follow-up reply names the galaxies that enter the first so many."""
 FOLLOW_UP_MAX = 300
 """The Follow-up reply names galaxies where the volume holds fewer."""
 

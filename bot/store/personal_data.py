@@ -58,7 +58,7 @@ class PersonColumn:
     column: Column[Any]
     treatment: Treatment
     because: str
-    """Who it is, in the words of the privacy table."""
+    """The person's part, in the words of the privacy table."""
 
     @property
     def name(self) -> str:
@@ -110,7 +110,7 @@ class RuleOf:
     channel_id: str
     number: int | None
     problem: str | None = None
-    """What is left to do about it, as a sentence; None if they were taken out."""
+    """The work that is left, as a sentence; None if they were taken out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

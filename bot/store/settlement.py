@@ -375,4 +375,4 @@ EFFECTS: Mapping[DeliveryKind, KindEffects] = {
     DeliveryKind.DRILL: KindEffects(_POSTED | {_count_drill_steps}, _GIVEN_UP),
     DeliveryKind.DRILL_END: KindEffects(_POSTED, _GIVEN_UP),
 }
-"""What follows from each kind's outcomes; total, by a test."""
+"""The effects of each kind's outcomes; total, by a test."""

@@ -19,7 +19,7 @@ TAKEN_BY_BUTTON = (
     "Nothing was changed by these words. An event is taken by the button “I have it” on its message, where"
     " this channel asks for that, and given back by “I no longer have it” in the menu there."
 )
-"""What who types "I have it" is told."""
+"""The answer to a typed "I have it"."""
 _GIVE_BACK = "To give it back: “I no longer have it” in the menu below the event's message."
 
 

@@ -34,13 +34,13 @@ class Reported:
 
     superevent: Superevent
     sentences: tuple[str, ...]
-    """What was stored, the most important first; not escaped."""
+    """Sentences about what was stored, the most important first; not escaped."""
     shared: tuple[SharedFields, ...] = ()
-    """Whose fields these are too."""
+    """Fields that others observe too."""
     notes: tuple[str, ...] = ()
     """Small print, not escaped."""
     next_words: str = ""
-    """What may be typed next, after `/gwevent`; not escaped."""
+    """A suggestion for what to type next, after `/gwevent`; not escaped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ class SearchHit:
     by_joint_far: bool = False
     """True if the event passes a FAR condition only by its joint FAR with an external event."""
     grades: tuple[GradeOutcome, ...] = ()
-    """What the criteria sets of the subscription say about it."""
+    """The grades that the subscription's criteria sets give it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ class CandidateSource:
     stream: Stream | None = None
     """The stream of the message; None for a person."""
     kind: MessageKind | None = None
-    """What the message is about; None for a person."""
+    """The kind of the message; None for a person."""
     user_id: str | None = None
     """Slack's id of the person who added it; None for a message."""
     url: str | None = None

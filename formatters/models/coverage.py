@@ -106,7 +106,7 @@ class EventCoverage:
     observations: tuple[CoveredObservation, ...] = ()
     """The channel's, cancelled ones too, in the order in which they were reported."""
     reading: TreasureMapReading | None = None
-    """What was last read of the Treasure Map; None if this deployment doesn't read it."""
+    """The last answer of the Treasure Map; None if this deployment doesn't read it."""
     reported: tuple[ReportedCoverage, ...] = ()
     """Its pointings, by instrument, status and band."""
     bands: tuple[BandCoverage, ...] = ()
@@ -169,7 +169,7 @@ class SharedFields:
     """Fields of an observation that lie in somebody else's."""
 
     instrument: str
-    """Whose they are; not escaped."""
+    """The other instrument's name; not escaped."""
     status: ObservationStatus
     user_id: str | None
     """Slack's id of who reported them in this channel; None if they are from the Treasure Map."""

@@ -35,7 +35,7 @@ class Grade:
 
     name: str
     filter: Filter | None
-    """What has to hold; None for a grade that the set's own code decides (`rubin-2026`)."""
+    """The condition of the grade; None for a grade that the set's own code decides (`rubin-2026`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Stage(StrEnum):
     """The way in which a grade is to be understood."""
 
     CURRENT = "current"
-    """What the newest notice says; it changes with each notice."""
+    """The grade by the newest notice; it changes with each notice."""
     WOULD_BE = "would be"
     """The set triggers on an INITIAL, which hasn't come: the grade if that keeps these numbers."""
     STANDS = "stands"
@@ -137,9 +137,9 @@ class ConditionOutcome:
     """The condition as people type it ("distance<150"), or the rule in words."""
     verdict: Verdict
     value: float | None = None
-    """What the notice or its map gives, in `unit`; None if it isn't a number, or isn't known."""
+    """The value of the notice or its map, in `unit`; None if it isn't a number, or isn't known."""
     limit: float | None = None
-    """What `value` was compared with; None if it wasn't compared with a number."""
+    """The limit that `value` was compared with; None if it wasn't compared with a number."""
     unit: str = ""
     """"", "probability", "deg²", "Mpc", "redshift", "Msun", "Hz"."""
     section: str = ""

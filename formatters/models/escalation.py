@@ -23,7 +23,7 @@ class EscalationStep:
     after: timedelta
     """Time since the first mention (not since the step before), in whole minutes."""
     targets: tuple[str, ...] = ()
-    """Who is mentioned, in Slack's syntax; empty for the webhook."""
+    """The people and groups who are mentioned, in Slack's syntax; empty for the webhook."""
     webhook: bool = False
     """True if the operators' webhook is called; only the last step may."""
     unless_told: tuple[str, ...] = ()

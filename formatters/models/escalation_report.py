@@ -46,7 +46,7 @@ class EscalationReport:
     steps: tuple[ReportedStep, ...] = ()
     """In their order."""
     acknowledgements: tuple[Acknowledgement, ...] = ()
-    """Who has it, in the order in which they said so."""
+    """The people who have it, in the order in which they said so."""
     end: EscalationEnd | None = None
     """Why there are no further steps; None while there may be some."""
     ended_at: datetime | None = None

@@ -47,4 +47,4 @@ class EventAction:
     """A text if only another version of gwevent knows the kind."""
     at: datetime
     detail: str = ""
-    """What exactly, in plain words; not escaped."""
+    """Details of the action in plain words; not escaped."""

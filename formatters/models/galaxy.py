@@ -26,7 +26,7 @@ class CatalogueInfo:
     slug: str
     """The name it is called by: "ned-lvs"."""
     title: str
-    """What the answer calls it, with its release: "NED-LVS 20260424"; not escaped."""
+    """Its name in answers, with its release: "NED-LVS 20260424"; not escaped."""
     galaxies: int
     max_distance: float
     """Luminosity distance of the farthest galaxy, Mpc."""

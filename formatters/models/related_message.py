@@ -124,8 +124,8 @@ class RelatedMessage:
 
     stream: Stream
     key: str
-    """What a message and its updates share within the stream: a circular's number, a trigger's id. A newer
-    message with the same key takes the place of an older one."""
+    """The key that a message and its updates share within the stream: a circular's number, a trigger's id. A
+    newer message with the same key takes the place of an older one."""
     created: datetime
     """When the sender wrote this version, UTC."""
     first_created: datetime | None = None

@@ -34,7 +34,7 @@ class MentionRule:
     condition: Filter | None = None
     """Additional condition for a mention; not allowed together with `only_ns`."""
     escalation: tuple[EscalationStep, ...] = ()
-    """Who is next, at increasing times after the first mention, as long as nobody says "I have it"."""
+    """The steps that follow, at increasing times after the first mention, until somebody says "I have it"."""
 
     @property
     def all_targets(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ class ReportedObservation:
     instrument: str
     """The short name, else the name; not escaped."""
     other_names: tuple[str, ...] = ()
-    """What the Treasure Map calls it besides, to recognize one's own instrument; not escaped."""
+    """Other names of it in the Treasure Map, to recognize one's own instrument; not escaped."""
     status: ObservationStatus | None
     """None for a status that stands in no list; `status_word` says it."""
     status_word: str

@@ -22,7 +22,7 @@ STATUS_WORDS = {
     ObservationStatus.DONE: "done",
     ObservationStatus.CANCELLED: "cancelled",
 }
-"""What people read of a status; the values of `ObservationStatus` are the Treasure Map's words."""
+"""The words for each status; the values of `ObservationStatus` are the Treasure Map's words."""
 NO_BAND = "band not said"
 
 

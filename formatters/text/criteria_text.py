@@ -24,7 +24,7 @@ _STREAM_NAMES = {
     Stream.NEARBY: "bursts and neutrinos near them",
 }
 OPERATORS_WEBHOOK = "the operators' webhook"
-"""What a step that mentions nobody calls, in a sentence."""
+"""The words for the target of a step that mentions nobody."""
 
 _INCLUDED_ALERTS = "early warnings, SSM, cWB-BBH and alerts significant by coincidence"
 

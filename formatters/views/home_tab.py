@@ -131,7 +131,7 @@ class Home:
     subscriptions: Sequence[Subscription]
     """Subscriptions visible to the user (`visible_to`), grouped by channel."""
     last_events: Sequence[LastEvent]
-    """What came last, the newest first; at most MAX_EVENTS are shown."""
+    """The last events, the newest first; at most MAX_EVENTS are shown."""
     sites: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Names of the channels' sites by channel id, with the areas of their fields of view."""
     criteria_sets: Sequence[ListedSet] = ()

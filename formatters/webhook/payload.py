@@ -67,7 +67,7 @@ class WebhookEvent:
     time: datetime
     """Time of the notice, of the incident's start or end, or of what happened to the escalation."""
     links: tuple[WebhookLink, ...] = ()
-    """Where to look, the most useful first."""
+    """Links to look at, the most useful first."""
     reopens: bool = False
     """True for a trigger after somebody acknowledged the same key and handed it back."""
 

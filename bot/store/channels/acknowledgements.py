@@ -50,7 +50,7 @@ class AcknowledgeResult:
 
     outcome: AcknowledgeOutcome
     acknowledgements: tuple[Acknowledgement, ...] = ()
-    """Who has it now, the first one first; empty without a thread and after a retraction."""
+    """The people who have it now, the first one first; empty without a thread and after a retraction."""
 
 
 class HandBackOutcome(Enum):
@@ -69,7 +69,7 @@ class HandBackResult:
 
     outcome: HandBackOutcome
     acknowledgements: tuple[Acknowledgement, ...] = ()
-    """Who has it now, the first one first."""
+    """The people who have it now, the first one first."""
     resumed: int = 0
     """Escalations that go on: the next step comes unless somebody presses "I have it"."""
     is_paged: bool = False

@@ -26,7 +26,7 @@ class CardDetail(StrEnum):
     """Something that a card shows beside its event, by where it is stored."""
 
     PEOPLE = "people"
-    """Who has the event, somebody who is awaited, or a mute (`EventPeopleRepository`)."""
+    """People who have the event, somebody who is awaited, or a mute (`EventPeopleRepository`)."""
     OBSERVERS = "observers"
     OBSERVATIONS = "observations"
     MENTIONS = "mentions"

@@ -30,7 +30,7 @@ from formatters.models.related_message import ReportedPosition
 MAX_ADDED = 200
 """Candidates that one channel adds to one event."""
 MAX_ACTIONS = 2_000
-"""What the people of one channel may do about one event's candidates, all told."""
+"""Most actions of one channel's people about one event's candidates."""
 
 _ADDED, _REMOVED = "add", "remove"
 """Kept among the decisions, though they are none."""

@@ -67,7 +67,7 @@ class TakenStep:
     criteria_list: tuple[Criteria, ...]
     """The channel's active criteria that mention somebody: targets that are in none of them are left out."""
     call: Posted | None = None
-    """What became of the webhook's call; None if it wasn't called."""
+    """The fate of the webhook's call; None if it wasn't called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from formatters.models.treasure_map import (
 )
 
 ASK_PAUSE = timedelta(minutes=2)
-"""Who asks for an event whose last request is younger gets what that brought."""
+"""Age of an event's last request up to which a new question gets its answer."""
 LONGEST_WAIT = timedelta(hours=2)
 """A next request further ahead was planned before the clock was set back, and is due."""
 

@@ -36,7 +36,7 @@ class WebhookCall:
     """Including this one."""
     created_at: datetime
     left: LeftIncident | None = None
-    """What the call resolves, if the escalation went with its workspace."""
+    """The incident that the call resolves, if the escalation went with its workspace."""
 
 
 def _waits_for_another() -> ColumnElement[bool]:

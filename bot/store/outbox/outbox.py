@@ -111,7 +111,7 @@ class Outbox:
         self._database = database
         self._settlement = settlement
         self.leases = leases
-        """Which workspaces this process may send for; claims are made for those alone."""
+        """The workspaces that this process may send for; claims are made for those alone."""
         self.database_id: str | None = None
         """The database's random id; None before `requeue_stalled`."""
         self._claim_query = ClaimQuery(self._is_leased)
