@@ -45,7 +45,7 @@ class TreasureMapQuestions(Protocol):
         ...
 
     async def ask(self, superevent_id: str, now: datetime) -> None:
-        """Have an event read soon because somebody asks."""
+        """Request that an event is read soon, because somebody asks for it."""
         ...
 
 

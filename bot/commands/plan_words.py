@@ -251,7 +251,7 @@ class _Reader:
             self._take_word(typed)
 
     def _take_measured(self, number: str, unit: str, typed: str) -> None:
-        """Take a time, or a number of fields, with its unit."""
+        """Consume a time, or a number of fields, with its unit."""
         known = _unit(unit)
         if known is None:
             raise CommandError(f'"{typed[:40]}" is neither a number of fields nor a time: {EXAMPLES}.')
@@ -281,7 +281,7 @@ class _Reader:
         self.count = count
 
     def _take_hour(self) -> timedelta | None:
-        """Take "an hour" or "hour" behind "half"; return None if it doesn't stand there."""
+        """Consume "an hour" or "hour" behind "half"; return None if it doesn't stand there."""
         behind = [word.casefold() for word in self._words[:2]]
         for length, words in ((2, ("an", "hour")), (2, ("a", "hour")), (1, ("hour",)), (1, ("h",))):
             if tuple(behind[:length]) == words:
@@ -290,7 +290,7 @@ class _Reader:
         return None
 
     def _take_word(self, typed: str) -> None:
-        """Take a word that is no number: a format, a filler, or one that isn't known."""
+        """Consume a word that is no number: a format, a filler, or one that isn't known."""
         word = _corrected(typed.casefold())
         if word in _EXPORT_WORDS:
             if self.export in EXPORT_FORMATS and word in EXPORT_FORMATS and word != self.export:

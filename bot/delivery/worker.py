@@ -83,7 +83,7 @@ class DeliveryWorker:
         self._stopped.set()
 
     def wake(self) -> None:
-        """Have the worker look for due deliveries now."""
+        """Wake the worker, so that it looks for due deliveries now."""
         self._wakeup.set()
 
     async def run(self) -> None:

@@ -117,7 +117,7 @@ def _names_mention(tokens: Sequence[Token]) -> bool:
 
 
 def _without_fillers(tokens: Sequence[Token]) -> list[Token]:
-    """Leave out the words of a sentence; names stay, whatever they are."""
+    """Return the tokens without a sentence's filler words; names stay, whatever they are."""
     kept: list[Token] = []
     is_site = False
     for number, token in enumerate(tokens):

@@ -55,7 +55,7 @@ def decode_payload(
 
 
 def _unrecognized(body: bytes) -> Unread:
-    """Pass over what gwevent doesn't know; raise UnreadableMessage for what may be a notice of LVK's."""
+    """Skip a payload of an unknown kind; raise UnreadableMessage for one that may be a notice of LVK's."""
     if body.startswith(AVRO_MAGIC) or b'"superevent_id"' in body:
         raise UnreadableMessage(
             "It looks like a notice of LVK's, but GWEVENT_TOPIC_STREAMS doesn't say its topic brings alerts."

@@ -114,7 +114,7 @@ class CriteriaModal:
         )
 
     async def preview(self, context: CommandContext, view: Mapping[str, Any]) -> None:
-        """Say in words what each entered grade asks, and which can hardly be given."""
+        """Show in words what each entered grade asks, and which can hardly be given."""
         place = criteria_modal.parse_criteria_modal_context(view["private_metadata"])
         form = criteria_modal.parse_form(view["state"]["values"])
         preview = await self._read(context, place, form)

@@ -68,7 +68,7 @@ class Instruments:
     """The instruments that people may name."""
 
     def __init__(self, own: Iterable[Instrument] = ()) -> None:
-        """Know the table, and `own` instruments, which come before those of the same name."""
+        """Take the table's instruments and `own` ones, which come before those of the same name."""
         self._by_key: dict[str, Instrument] = {}
         for instrument in (*own, *built_in()):
             for name in (instrument.name, *instrument.aliases):

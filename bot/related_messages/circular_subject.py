@@ -144,7 +144,7 @@ class CircularSubject:
 
 
 def parse_subject(line: str) -> CircularSubject:
-    """Take a subject apart: one printable line, with a label or a blank in front of it or not."""
+    """Parse a subject: one printable line, with a label or a blank in front of it or not."""
     text = line
     while label := _LABEL.match(text):
         text = text[label.end() :]

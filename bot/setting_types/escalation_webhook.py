@@ -39,7 +39,7 @@ class EscalationSettings(Protocol):
 
     @property
     def slack_client_id(self) -> str | None:
-        """Set where any workspace may install the app."""
+        """The client id of the Slack app, which is set where any workspace may install it."""
 
     @property
     def webhook_url(self) -> SecretStr | None:

@@ -125,7 +125,7 @@ class TreasureMapSync:
         return read
 
     async def _begin_with_young(self) -> None:
-        """Have superevents read regularly that have come, or that are significant now."""
+        """Schedule regular readings of superevents that have come, or that are significant now."""
         now = self._clock()
         young = await self._repository.list_young(now - FOLLOWED_FOR)
         for event in young:

@@ -38,7 +38,7 @@ class MentionRule:
 
     @property
     def all_targets(self) -> tuple[str, ...]:
-        """Everybody whom the rule may mention, those of its steps too, each once."""
+        """All targets that the rule may mention, those of its steps too, each once."""
         steps = (target for step in self.escalation for target in step.targets)
         return tuple(dict.fromkeys((*self.targets, *steps)))
 

@@ -89,7 +89,7 @@ class AcknowledgementRepository:
     async def acknowledge(
         self, team_id: str, channel_id: str, superevent_id: str, user_id: str, now: datetime
     ) -> AcknowledgeResult:
-        """Note that a person has the event, unless somebody does; no step comes any more.
+        """Record that a person has the event, unless somebody does; no step comes any more.
 
         `user_id` is Slack's. The action is recorded for the audit.
         """
@@ -117,7 +117,7 @@ class AcknowledgementRepository:
     async def hand_back(
         self, team_id: str, channel_id: str, superevent_id: str, user_id: str, now: datetime
     ) -> HandBackResult:
-        """Note that a person no longer has the event. If nobody else has, its escalations go on."""
+        """Record that a person no longer has the event. If nobody else has it, its escalations go on."""
         async with self._database.exclusive_transaction() as connection:
             thread = await _thread(connection, team_id, channel_id, superevent_id)
             if thread is None:

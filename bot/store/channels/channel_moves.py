@@ -312,7 +312,7 @@ async def _merge_threads(connection: AsyncConnection, kept: int, lost: int) -> N
 
 
 async def _merge_follow_ups(connection: AsyncConnection, kept: int, lost: int) -> None:
-    """Have thread `kept` own a Follow-up reply if either had one; that of `lost` stays where it stands.
+    """Give thread `kept` a Follow-up reply if either had one; that of `lost` stays where it stands.
 
     The reply hangs below the root that is lost to people, so it isn't edited any more.
     """

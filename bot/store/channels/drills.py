@@ -100,7 +100,7 @@ class DrillRepository:
     async def acknowledge(
         self, channel: ChannelRef, drill_id: int, user_id: str, now: datetime
     ) -> DrillResult:
-        """Note that a person has pressed "I have it" in a drill, which ends it."""
+        """Record that a person has pressed "I have it" in a drill, which ends it."""
         mine = in_channel(_e, channel) & (_e.c.id == drill_id)
         async with self._database.exclusive_transaction() as connection:
             ended = await end_drills(connection, mine, EscalationEnd.ACKNOWLEDGED, now, ended_by=user_id)

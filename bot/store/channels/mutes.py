@@ -189,7 +189,7 @@ async def _announce(
     action: int,
     now: datetime,
 ) -> None:
-    """Have the thread told, at most once in MIN_POST_INTERVAL, so that nobody floods it.
+    """Plan a post in the thread, at most once in MIN_POST_INTERVAL, so that nobody floods it.
 
     A reply that was never tried says the newest action instead of an older one.
     """

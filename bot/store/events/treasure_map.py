@@ -117,7 +117,7 @@ class TreasureMapRepository:
         return await asyncio.to_thread(_reading, row, instruments)
 
     async def ask(self, superevent_id: str, now: datetime) -> None:
-        """Have a superevent read soon because somebody asks; nothing if its last request is recent."""
+        """Request that a superevent is read soon, since somebody asks, unless its last request is recent."""
         async with self._database.independent_transaction() as connection:
             new = _insert(connection, _e).values(superevent_id=superevent_id, next_at=now, failures=0)
             is_old = or_(
@@ -151,7 +151,7 @@ class TreasureMapRepository:
         return [EventToRead(row[0], row[1], row[2], row[3] or 0) for row in rows]
 
     async def begin(self, superevent_id: str, next_at: datetime) -> None:
-        """Have a superevent read regularly, beginning at `next_at`."""
+        """Schedule regular readings of a superevent, beginning at `next_at`."""
         async with self._database.independent_transaction() as connection:
             new = _insert(connection, _e).values(superevent_id=superevent_id, next_at=next_at, failures=0)
             await connection.execute(

@@ -99,7 +99,7 @@ async def resume_follow_ups(
 
 
 async def follow_new_root(connection: AsyncConnection, thread_id: int, now: datetime) -> None:
-    """Have the reply posted again under a root that is posted again: the old one stays in a lost thread."""
+    """Plan the reply again under a root that is posted again: the old one stays in a lost thread."""
     known = (
         update(_f)
         .where(_f.c.thread_id == thread_id)

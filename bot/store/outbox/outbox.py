@@ -101,7 +101,7 @@ class OutcomeEffects(Protocol):
     async def requeue_channel(
         self, connection: AsyncConnection, channel: ChannelRef, since: datetime, now: datetime
     ) -> int:
-        """Bring back what was given up with its channel; return how many deliveries wait again."""
+        """Requeue deliveries that were dead-lettered with their channel; return their number."""
 
 
 class Outbox:
@@ -118,7 +118,7 @@ class Outbox:
         self._claim_statement = _claim_statement(may_be_rivals=not database.is_sqlite)
 
     async def requeue_stalled(self) -> int:
-        """Put back what a worker that no longer runs had claimed, as maybe sent; return how many deliveries.
+        """Requeue deliveries claimed by a worker that no longer runs, as maybe sent; return their number.
 
         Call it when a worker starts: what this process had claimed before is put back too.
         """
@@ -130,7 +130,7 @@ class Outbox:
             return await _requeue_claimed(connection, condition)
 
     async def requeue_stalled_of_dead_workers(self) -> int:
-        """Put back what workers had claimed whose heartbeat stopped; return how many. What a live one sends
+        """Requeue deliveries of workers whose heartbeat stopped; return their number. What a live one sends
         is untouched.
         """
         if self._database.is_sqlite:
@@ -243,7 +243,7 @@ class Outbox:
         self._settlement.on_committed(outcomes)
 
     async def requeue_channel(self, team_id: str, channel_id: str, since: datetime, now: datetime) -> int:
-        """Bring back what was given up because the channel was out of reach, if it was created after `since`.
+        """Requeue deliveries dead-lettered because the channel was out of reach, if created after `since`.
 
         Edits come back at any age, so that root messages stay true. Where nothing is subscribed any more,
         nothing else does. Return how many deliveries wait again.
