@@ -66,7 +66,7 @@ class CoverageCommand:
         self._image_provider = image_provider
 
     async def answer(self, superevent: Superevent, arguments: str, context: CommandContext | None) -> Message:
-        """Return what is covered of an event. Raises CommandError, StoreUnavailable."""
+        """Return the answer about the coverage of an event. Raises CommandError, StoreUnavailable."""
         export = read_coverage_words(arguments)
         if context is None:
             raise CommandError(COVERAGE_NEEDS_CHANNEL)

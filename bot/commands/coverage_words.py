@@ -52,7 +52,7 @@ def asks_for_coverage(plain: str) -> bool:
 
 
 def besides_coverage(plain: str) -> str:
-    """Return what is left of a sentence that asks for `coverage` by that noun: "ztf coverage" is "ztf"."""
+    """Return the rest of a sentence that asks for `coverage` by that noun: "ztf coverage" is "ztf"."""
     return plain.replace("coverage", " ") if re.search(r"\bcoverage\b", plain) else ""
 
 

@@ -63,7 +63,7 @@ _EXAMPLES = (
 
 
 def read_words(arguments: str, own: Sequence[Site]) -> GalaxyWords:
-    """Return what the words after `galaxies` say; `own` are the channel's sites. Raises CommandError."""
+    """Parse the words after `galaxies`; `own` are the channel's sites. Raises CommandError."""
     text = " ".join(normalize_typed_text(arguments).split())
     named: tuple[Site, ...] = ()
     altitude = None

@@ -136,7 +136,7 @@ def parse_plan_words(text: str, own: Sequence[Site]) -> PlanWords:
 
 
 def exports_plan(word: str, arguments: str) -> str | None:
-    """Return what "export plan csv Palomar", "csv plan Palomar" ask of `plan`; None for other exports."""
+    """Return the arguments of `plan` in "export plan csv Palomar"; None for other exports."""
     words = arguments.split()
     if word not in _EXPORT_WORDS or not any(one.casefold() in PLAN_WORDS[:2] for one in words):
         return None

@@ -100,7 +100,7 @@ def _expand_criteria(arguments: str) -> tuple[str, str]:
 
 
 def about_named_event(word: str, arguments: str) -> tuple[str, str]:
-    """Return what a command stands for where an event is named: "S251112cm criteria" judges it."""
+    """Return the command that is meant where an event is named: "S251112cm criteria" judges it."""
     if word not in CRITERIA_WORDS:
         return word, arguments
     expanded = expand_plural(word, arguments)

@@ -55,7 +55,7 @@ class _Search:
     def objection_to_place(
         self, grade: Grade, filter_: Filter, better: Sequence[tuple[str, Filter]]
     ) -> str | None:
-        """Return which better grades hold wherever a grade does, so that it is never given; else None."""
+        """Return a sentence if better grades hold wherever a grade does, so it is never given; else None."""
         for name, stricter in better:
             if self._can_not_hold(filter_, [stricter]):
                 return (

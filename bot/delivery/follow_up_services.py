@@ -31,7 +31,7 @@ class CandidatesProvider(Protocol):
     async def region_change(
         self, superevent: Superevent, candidates: Sequence[Counterpart]
     ) -> RegionChange | None:
-        """Return which of them the newest map moved into or out of its 90 % region; None if it moved none."""
+        """Return those that the newest map moved into or out of its 90 % region; None if it moved none."""
         ...
 
 
@@ -47,7 +47,7 @@ class GalaxiesProvider(Protocol):
     """The galaxies in the volumes of events (`bot.skymap_service.galaxy_ranking`)."""
 
     async def volume_galaxies(self, superevent: Superevent) -> VolumeGalaxies | None:
-        """Return what is said of the galaxies of the newest map; None if there is nothing to say."""
+        """Return the galaxies of the newest map for the reply; None if there is nothing to say."""
         ...
 
 
@@ -55,7 +55,7 @@ class CoverageProvider(InstrumentShares, Protocol):
     """Measures what observations cover of events' maps (`bot.skymap_service.coverage`)."""
 
     async def summary(self, superevent: Superevent, team_id: str, channel_id: str) -> CoverageSummary | None:
-        """Return what a channel and the Treasure Map have planned and done; None if nothing."""
+        """Return the coverage planned and done, by a channel and the Treasure Map; None if there is none."""
         ...
 
 

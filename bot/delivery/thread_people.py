@@ -36,7 +36,7 @@ class InstrumentShares(Protocol):
     async def shares(
         self, superevent: Superevent, observations: Sequence[Observation]
     ) -> tuple[InstrumentShare, ...]:
-        """Return what each instrument has planned and done of the newest map."""
+        """Return each instrument's share of the newest map, planned and done."""
         ...
 
     def shares_at_once(

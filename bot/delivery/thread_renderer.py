@@ -185,7 +185,7 @@ def _came_before(one: Notice, notice: Notice) -> bool:
 
 
 def unless_it_fails(get: Callable[[], T], otherwise: T, superevent: Superevent) -> T:
-    """Return what `get` returns; after a defect, what keeps neither the words nor a mention back."""
+    """Return the result of `get`; after a defect, one that keeps neither the words nor a mention back."""
     try:
         return get()
     except Exception:

@@ -44,7 +44,7 @@ REPORT_IT = (
 
 
 def remedy(failure: SlackFailure, method: str = "", answer: Mapping[str, Any] | None = None) -> str:
-    """Return what to do about a refused call of `method`; `answer` is Slack's, if there was one."""
+    """Return the remedy for a refused call of `method`; `answer` is Slack's, if there was one."""
     reason = failure.reason
     if reason in SCOPE_ERRORS:
         needed = (answer or {}).get("needed")

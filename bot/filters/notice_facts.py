@@ -151,7 +151,7 @@ class _Numbers:
         texts.append(literal.text)
 
     def of(self, name: str) -> NumberInterval:
-        """Return what is allowed for a quantity."""
+        """Return the values that a quantity may have."""
         return self.allowed.get(name, _DOMAINS[QUANTITIES[name].unit])
 
 

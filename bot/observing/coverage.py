@@ -84,7 +84,7 @@ def measure_coverage(
     reported: Sequence[ReportedObservation],
     region_of: RegionOf,
 ) -> Coverage:
-    """Return what a channel's observations and the Treasure Map's pointings cover of a map.
+    """Measure how much of a map a channel's observations and the Treasure Map's pointings cover.
 
     `region_of` returns what a group of fields covers (`field_regions.region_of`, or what is kept of it).
     """
@@ -166,7 +166,7 @@ def observed_instruments(
 def measure_shares(
     map_: MapToCover, observations: Sequence[Observation], region_of: RegionOf
 ) -> tuple[InstrumentShare, ...]:
-    """Return what each instrument has planned and done of a map, in the order in which they were reported.
+    """Measure each instrument's share of a map, planned and done, in the order in which they were reported.
 
     Of several observations in one status, what they share is counted once; those whose fields or field of
     view aren't known add nothing, and alone have the share None.
@@ -193,7 +193,7 @@ def find_shared_fields(
     reported: Sequence[ReportedObservation],
     region_of: RegionOf,
 ) -> tuple[SharedFields, ...]:
-    """Return which fields of an observation other instruments have planned or done, most of them first.
+    """Return the fields of an observation that other instruments have planned or done, most of them first.
 
     A field is shared if at least half of it lies in the other's fields.
     """

@@ -156,7 +156,7 @@ def grid_centres(pixels: Pixels, footprint: Footprint) -> tuple[Floats, Floats]:
 
 
 def cover(ra: Floats, dec: Floats, pixels: Pixels, footprint: Footprint) -> Fields:
-    """Return which pixels each field covers."""
+    """Return the pixels that each field covers."""
     field, pixel = _near_pixels(ra, dec, pixels, footprint)
     point = pixels.points[pixel]
     inside = covers(footprint, ra[field], dec[field], (point[:, 0], point[:, 1], point[:, 2]))

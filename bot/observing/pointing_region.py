@@ -27,7 +27,7 @@ def worthwhile_cells(
     cells_per_slot: float,
     margin: float = 0.0,
 ) -> Flags:
-    """Return which of m cells to look at, `most` at most.
+    """Return True for those of m cells to look at, `most` at most.
 
     `probability` is (m,), `vectors` are the (m, 3) directions of the cells. A cell whose middle is too low by
     less than `margin` (degrees) counts: a field can be centred on its upper part.

@@ -64,7 +64,7 @@ class OtherName:
     """Listed observatories of which one may be meant; empty if there is none."""
 
     def sentence(self, asked: str) -> str:
-        """Return what the name means, and what to type instead."""
+        """Return the name's meaning, and what to type instead."""
         match self.kind:
             case "space":
                 return (
@@ -89,7 +89,7 @@ def _other_names() -> Mapping[str, OtherName]:
 
 
 def find_other_name(name: str) -> OtherName | None:
-    """Return what a name means that is no single site on the ground; None if it isn't such a name."""
+    """Return the meaning of a name that is no single site on the ground; None for any other name."""
     known = _other_names()
     return next((known[key] for key in name_keys(name) if key in known), None)
 

@@ -53,7 +53,7 @@ class Uncovered:
 
 
 def find_uncovered(map_: MapToCover, covered: SkyRegion, probability: float) -> Uncovered:
-    """Return what of a map isn't in a region, which leaves `probability` (0 to 1) of the whole map."""
+    """Return the part of a map outside of a region; `probability` (0 to 1) is the whole map's there."""
     left = map_.credible.without(covered)
     return Uncovered(
         probability=float(np.clip(probability, 0, 1)),

@@ -257,7 +257,7 @@ def _border(between: str) -> int | None:
 
 
 def properties_of(context: Context, own: Context) -> Properties:
-    """Return what a sentence says of its position: error radius; in its own part, redshift and distance."""
+    """Read a position's properties in its sentence: error radius; in its own part, redshift and distance."""
     radius, containment = _radius(context)
     redshift = _redshift(own)
     distance = _distance(own.after)

@@ -31,7 +31,7 @@ def steps_after_mention(
     criteria_list: Sequence[Criteria],
     waiting: Collection[str] = (),
 ) -> tuple[EscalationStep, ...]:
-    """Return who is next after `targets` are mentioned, at increasing times; empty if nobody is.
+    """Return the steps that follow a mention of `targets`, at increasing times; empty if there are none.
 
     The steps are those of all rules of the channel that mention one of them for certain. Whoever is `waiting`
     for an earlier mention's step (WEBHOOK for the webhook) keeps that step's time. Whom two rules name at
@@ -95,14 +95,14 @@ def plan_escalation_end(
 
 
 def wanted_targets(criteria_list: Sequence[Criteria], evaluator: CriteriaEvaluator) -> frozenset[str]:
-    """Return whom the steps of rules name that hold, or may hold once the sky map is queried."""
+    """Return the targets in steps of rules that hold, or may hold once the sky map is queried."""
     return step_targets(
         criteria for criteria in criteria_list if evaluator.evaluate_mentions(criteria).may_match
     )
 
 
 def step_targets(criteria_list: Iterable[Criteria]) -> frozenset[str]:
-    """Return whom the steps of these criteria name; WEBHOOK for the operators' webhook."""
+    """Return the targets of these criteria's steps; WEBHOOK for the operators' webhook."""
     steps = [
         step
         for criteria in criteria_list

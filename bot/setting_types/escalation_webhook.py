@@ -71,7 +71,7 @@ class EscalationWebhookPolicy:
 
 
 def escalation_webhook_policy(settings: EscalationSettings) -> EscalationWebhookPolicy:
-    """Return who may let a subscription call the webhook.
+    """Return the rule for who may let a subscription call the webhook.
 
     By default one workspace by its token may. Where any workspace may install the app none may, since a
     stranger's workspace must not page these operators.

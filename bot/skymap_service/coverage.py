@@ -73,7 +73,7 @@ class TreasureMapReadings(Protocol):
         ...
 
     async def pointings(self, superevent_id: str) -> TreasureMapReading:
-        """Return what was last read of an event."""
+        """Return the last reading of an event."""
         ...
 
 
@@ -105,7 +105,7 @@ class CoverageService:
         self._lock = asyncio.Lock()
 
     async def coverage(self, superevent: Superevent, team_id: str, channel_id: str) -> EventCoverage | None:
-        """Return what a channel and the Treasure Map cover of an event; None if no map of it can be read."""
+        """Return an event's coverage by a channel and the Treasure Map; None if no map of it can be read."""
         name = superevent.superevent_id
         observations = await self._observations.for_event(team_id, channel_id, name)
         return await self._cover(superevent, observations, await self._reading(name))
@@ -113,7 +113,7 @@ class CoverageService:
     async def shares(
         self, superevent: Superevent, observations: Sequence[Observation]
     ) -> tuple[InstrumentShare, ...]:
-        """Return what each instrument of a channel has planned and done, in the order of their reports.
+        """Return the share of each instrument of a channel, planned and done, in the order of their reports.
 
         Without a map that can be read the shares are None.
         """
@@ -148,7 +148,7 @@ class CoverageService:
     async def shared_with_others(
         self, team_id: str, channel_id: str, observation: Observation
     ) -> tuple[SharedFields, ...]:
-        """Return which fields of an observation another instrument has planned or done, most first.
+        """Return the fields of an observation that another instrument has planned or done, most first.
 
         Others are the channel's other instruments and those of the Treasure Map. The observation needn't be
         stored yet.
@@ -161,7 +161,7 @@ class CoverageService:
         return await self._run(partial(find_shared_fields, observation, observations, reported, regions))
 
     async def summary(self, superevent: Superevent, team_id: str, channel_id: str) -> CoverageSummary | None:
-        """Return what the Follow-up reply says; None if nothing is planned or done with a known field."""
+        """Return the Follow-up reply's summary; None if nothing is planned or done with a known field."""
         found = await self.coverage(superevent, team_id, channel_id)
         return None if found is None else found.summary
 

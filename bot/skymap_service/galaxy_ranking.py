@@ -99,7 +99,7 @@ class GalaxyRankingService:
         return await self._on_map(newest, opened, count)
 
     async def volume_galaxies(self, superevent: Superevent) -> VolumeGalaxies | None:
-        """Return what the Follow-up reply says of galaxies; None if there is nothing to say.
+        """Return the galaxies for the Follow-up reply; None if there is nothing to say.
 
         Nothing is said without a catalogue, without galaxies in the volume and with too many, and of an event
         that is retracted. A catalogue that can't be read is logged.

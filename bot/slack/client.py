@@ -107,7 +107,7 @@ class SlackClient:
         return not self.scopes or scope in self.scopes
 
     async def identify(self) -> Identity:
-        """Return whose token this is, and remember its scopes."""
+        """Return the bot's identity by its token, and remember its scopes."""
         data, headers = await self._call_with_headers("auth.test", {})
         granted = str(headers.get("x-oauth-scopes", ""))
         self.scopes = frozenset(scope.strip() for scope in granted.split(",") if scope.strip())

@@ -52,7 +52,7 @@ class AuditLog:
         self._database = database
 
     async def entries(self, query: AuditQuery) -> Audit:
-        """Return what people did, the newest first.
+        """Return people's actions and changes, the newest first.
 
         What concerns a workspace as a whole (criteria sets, installations) belongs to no channel, so it is
         left out if a channel is asked for.

@@ -112,7 +112,7 @@ def explained(
     past: Sequence[PastGrade],
     now: datetime,
 ) -> Message:
-    """Return what a set says about an event and why, its definition, and the grades of past events."""
+    """Return a set's grade for an event and the reasons, its definition, and the grades of past events."""
     line = grade_line(explanation.outcome)
     name = _name(superevent)
     return blocks.message(
@@ -142,7 +142,7 @@ def judged(
     further: Sequence[str] = (),
     note: str = "",
 ) -> Message:
-    """Return what several sets say about an event, with what keeps it from better grades.
+    """Return several sets' grades for an event, with the conditions that keep it from better ones.
 
     `further` are the names of sets that weren't judged; `note` is a sentence (not escaped) on the choice.
     """
@@ -172,7 +172,7 @@ _INDENT = quantities.NBSP * 3
 
 
 def better_grade_lines(set_: CriteriaSet, explanation: SetExplanation) -> list[str]:
-    """Return what keeps an event from each grade that is better than its own, a line each, not escaped.
+    """Return lines, one for each grade better than an event's own: what keeps it from that; not escaped.
 
     For example "Gold: ✗ distance<150: 168 Mpc, 18 Mpc too far". The first few; further grades are counted. Of
     a set with categories: what decides the grade in the one that holds, else the nearest categories.

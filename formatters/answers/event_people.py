@@ -127,7 +127,7 @@ def no_thread(superevent: Superevent | None, superevent_id: str) -> Message:
 
 
 def who(superevent: Superevent, found: EventPeople, observers: Sequence[str]) -> Message:
-    """Return who has an event, observes it or muted it in this channel, as its message says."""
+    """Return the answer about who has an event, observes it or muted it here, as its message says."""
     name = escape(_name(superevent))
     listed = people_block(found, observers, _event_time(superevent), is_retracted=superevent.is_retracted)
     nobody = []

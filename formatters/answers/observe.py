@@ -55,7 +55,7 @@ class ObservationList:
 
 
 def reported_message(reported: Reported) -> Message:
-    """Return what was stored, and whoever else has the same fields."""
+    """Return the answer to a report: what was stored, and who else has the same fields."""
     title = f"{event_name(reported.superevent)}: {reported.sentences[0]}"
     others = list(_shared_sentences(reported.shared))
     lines = [

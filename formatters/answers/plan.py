@@ -85,7 +85,7 @@ def picture_title(made: EventPlan) -> str:
 
 
 def map_words(superevent: Superevent, made: EventPlan) -> str:
-    """Return which map a plan was made on: "the map of UPDATE, sent 3 h after the merger (combined map)"."""
+    """Return the name of a plan's map: "the map of UPDATE, sent 3 h after the merger (combined map)"."""
     notice = made.notice
     which = alert_card.alert_type_with_ordinal(superevent.up_to(notice), notice)
     event = superevent.event

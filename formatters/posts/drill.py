@@ -102,7 +102,7 @@ def step_lines(drill: DrillReport) -> Iterator[str]:
 
 
 def silent_step(step: EscalationStep) -> str:
-    """Return whom a step names, as mrkdwn that notifies nobody: "1 group", "the operators' webhook"."""
+    """Return a step's targets as mrkdwn that notifies nobody: "1 group", "the operators' webhook"."""
     return OPERATORS_WEBHOOK if step.webhook else silent_mention_text(step.targets) or "nobody"
 
 

@@ -65,7 +65,7 @@ def message(follow_up: FollowUp) -> Message | None:
 
 
 def emptied(superevent: Superevent) -> Message:
-    """Return what takes the place of a reply that has nothing to say any more."""
+    """Return the message in the place of a reply that has nothing to say any more."""
     title = f"{_title(superevent)} · Follow-up"
     words = (
         "Nothing is listed any more: what stood here was withdrawn by its sender, or no longer fits the"
@@ -77,7 +77,7 @@ def emptied(superevent: Superevent) -> Message:
 
 
 def unlisted(superevent: Superevent) -> Message:
-    """Return what is said where a defect keeps gwevent from listing anything."""
+    """Return the message for a reply of which a defect keeps gwevent from listing anything."""
     name = plain_text(superevent.superevent_id)
     words = "gwevent met a fault of its own and can't list what names this event."
     label = f"GCN's circulars about {name}"

@@ -19,7 +19,7 @@ MIN_OVERLAP_CHANGE = 0.85
 
 
 def map_changes(superevent: Superevent, before: Notice, notice: Notice, overlap: float | None) -> list[str]:
-    """Return what changed of the GW map from `before` to `notice`: area, place, distance, algorithm.
+    """Return the changes of the GW map from `before` to `notice`: area, place, distance, algorithm.
 
     `overlap` is the probability (0 to 1) of the new map inside the old map's 90 % region; None if unknown.
     """

@@ -33,7 +33,7 @@ def author_names(users: Iterable[str]) -> str:
 
 
 def change_summary(change: ChannelChange) -> tuple[str, str]:
-    """Return what a change was of ("subscription 3 changed") and the words before and after; not escaped."""
+    """Return a change's subject ("subscription 3 changed") and the words before and after; not escaped."""
     state = change.after or change.before
     match state:
         case SubscriptionState():

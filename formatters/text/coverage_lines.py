@@ -32,7 +32,7 @@ def coverage_command(superevent: Superevent) -> str:
 
 
 def map_words(superevent: Superevent, notice: Notice, *, is_combined: bool) -> str:
-    """Return which map is meant: "the map of UPDATE, sent 3 h after the merger (combined map)"."""
+    """Return the name of a map: "the map of UPDATE, sent 3 h after the merger (combined map)"."""
     which = vocabulary.notice_name(superevent.up_to(notice), notice)
     event = superevent.event
     if event is not None:

@@ -120,7 +120,7 @@ def describe_mentions(notify: MentionRule, *, silent: bool = False) -> str:
 
 
 def describe_quiet(criteria: Criteria) -> str | None:
-    """Return which events are quiet and what that means, not escaped; None if none are."""
+    """Return the sentence about quiet events and what that means, not escaped; None if none are quiet."""
     if criteria.quiet is None:
         return None
     return (
@@ -130,7 +130,7 @@ def describe_quiet(criteria: Criteria) -> str | None:
 
 
 def describe_escalation(notify: MentionRule, *, silent: bool = False) -> str | None:
-    """Return who is next if nobody takes an event, as mrkdwn; None if nobody is.
+    """Return the sentence about who is next if nobody takes an event, as mrkdwn; None without steps.
 
     If `silent`, people and groups are counted instead of named.
     """
@@ -157,7 +157,7 @@ def _named_targets(targets: Sequence[str]) -> str:
 
 
 def describe(criteria: Criteria, *, silent: bool = False) -> list[str]:
-    """Return what the alerts are, which are quiet, whom they mention and who is next, as mrkdwn lines.
+    """Return mrkdwn lines: what the alerts are, which are quiet, whom they mention and who is next.
 
     If `silent`, the lines notify nobody.
     """

@@ -87,7 +87,7 @@ def answer_page(context: CheckContext, answer: Message) -> View:
 
 
 def parse_positions(values: Mapping[str, Any]) -> str:
-    """Return what was typed, from the `state.values` of a view."""
+    """Return the typed positions, from the `state.values` of a view."""
     found = values.get(POSITIONS, {}).get(INPUT_ACTION_ID)
     return unescape(str(found.get("value") or "")).strip() if isinstance(found, Mapping) else ""
 

@@ -207,7 +207,7 @@ def parse_direct_channel(shown: Mapping[str, Any]) -> str | None:
 
 
 def next_steps(home: Home, now: datetime) -> list[str]:
-    """Return what this person may do next as mrkdwn, the most urgent first."""
+    """Return suggestions of what this person may do next as mrkdwn, the most urgent first."""
     steps: list[str] = []
     problems = [s.delivery_problem for s in home.subscriptions if s.delivery_problem is not None]
     for problem in dict.fromkeys(problems):

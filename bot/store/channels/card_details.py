@@ -45,7 +45,7 @@ class CardDetailRepository:
         self._database = database
 
     async def for_threads(self, thread_ids: Collection[int]) -> Mapping[int, frozenset[CardDetail]]:
-        """Return what may be stored for the card of each of these threads.
+        """Return the kinds of details that may be stored for the card of each of these threads.
 
         Threads without anything are left out. What isn't named isn't there; what is named may turn out to be
         nothing when it is loaded, such as criteria that can't be read.

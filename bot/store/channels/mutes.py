@@ -90,12 +90,12 @@ class MuteRepository:
         return await self._set(team_id, channel_id, superevent_id, user_id, now, wanted=None)
 
     async def for_threads(self, thread_ids: Collection[int]) -> dict[int, Mute]:
-        """Return who muted which of these threads; one that isn't muted is left out."""
+        """Return the mutes of these threads; a thread that isn't muted is left out."""
         async with self._database.read_transaction() as connection:
             return await load_mutes(connection, thread_ids)
 
     async def announcement(self, action_id: int) -> MuteAnnouncement | None:
-        """Return what a reply about an action says; None if the action isn't stored any more."""
+        """Return the contents of the reply about an action; None if the action isn't stored any more."""
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(select(_a).where(_a.c.id == action_id))).one_or_none()
             if row is None:

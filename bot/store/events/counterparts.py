@@ -66,7 +66,7 @@ class CounterpartRepository:
         self._database = database
 
     async def for_event(self, channel: ChannelRef, superevent_id: str) -> ChannelCandidates:
-        """Return what the people of a channel added and decided about an event."""
+        """Return the candidates that people of a channel added to an event, and their decisions."""
         async with self._database.read_transaction() as connection:
             added = await _load(connection, _c, channel, superevent_id)
             decided = await _load(connection, _d, channel, superevent_id)

@@ -156,7 +156,7 @@ class RelatedMessageRepository:
         return sorted(shown, key=lambda stored: (stored.message.sent, stored.id), reverse=True)
 
     async def versions(self, superevent_id: str) -> MessageVersions:
-        """Return what differs as soon as a message about the superevent is new or changed.
+        """Return a fingerprint that differs as soon as a message about the superevent is new or changed.
 
         It costs much less than the messages, whose tables of positions may be long.
         """

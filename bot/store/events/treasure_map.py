@@ -90,7 +90,7 @@ class TreasureMapRepository:
         """True if the settings have the Treasure Map read, by this process or another."""
 
     async def pointings(self, superevent_id: str) -> TreasureMapReading:
-        """Return what was last read of a superevent, with the instruments' names and fields of view.
+        """Return the last reading of a superevent, with the instruments' names and fields of view.
 
         A fan-out asks for each of its channels: the pointings, of which there may be 100,000, are read again
         only if the row or an instrument was written since, which is asked each time.

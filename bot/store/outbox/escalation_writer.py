@@ -234,7 +234,7 @@ async def merge_escalations(connection: AsyncConnection, kept: int, lost: int, n
 
 
 def step_targets(row: Any) -> set[str]:
-    """Return whom a step's row names: its targets, or WEBHOOK."""
+    """Return the targets of a step's row, or WEBHOOK."""
     return {WEBHOOK} if row.webhook else set(row.targets.split())
 
 
@@ -248,7 +248,7 @@ class OpenTargets:
 
 
 async def load_open_targets(connection: AsyncConnection, superevent_id: str) -> Mapping[int, OpenTargets]:
-    """Return whom steps that may still come name, by thread with an open escalation."""
+    """Return the targets of steps that may still come, by thread with an open escalation."""
     query = (
         select(_e.c.id, _e.c.thread_id, _e.c.end_reason, _s.c.state, _s.c.after_s, _s.c.targets, _s.c.webhook)
         .join(_s, _s.c.escalation_id == _e.c.id, isouter=True)

@@ -19,7 +19,7 @@ _u = schema.muted_threads
 
 
 async def load_mutes(connection: AsyncConnection, thread_ids: Collection[int]) -> dict[int, Mute]:
-    """Return who muted which of these threads; one that isn't muted is left out."""
+    """Return the mutes of these threads; a thread that isn't muted is left out."""
     if not thread_ids:
         return {}
     query = select(_u).where(_u.c.thread_id.in_(thread_ids))
