@@ -150,7 +150,7 @@ class ServiceProcess:
             await self._stop()
 
     def _stopping_parts(self) -> list[Coroutine[Any, Any, None]]:
-        """Return what must be stopped before the tasks are cancelled."""
+        """Return the parts that must be stopped before the tasks are cancelled."""
         parts = [consumer.stop() for consumer in self._consumers]
         parts += [extra.stop() for extra in self._extra_topic_consumers]
         if self._http_server is not None:

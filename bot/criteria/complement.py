@@ -54,6 +54,6 @@ def lacked_quantity(condition: Filter) -> str | None:
 
 
 def _lacking(condition: Filter) -> list[Filter]:
-    """Return which notices never state what a condition compares."""
+    """Return filters for the notices that never state the quantity that a condition compares."""
     quantity = lacked_quantity(condition)
     return [notices for notices, missing in _LACKING if quantity in missing]

@@ -63,7 +63,7 @@ class DecidedGrades(Mapping[MapQuery, float | None]):
         return len(self._answers)
 
     def _outcome(self, slug: str) -> GradeOutcome | None:
-        """Return what is known without a map; None if the set can't be judged here."""
+        """Return the outcome as far as it is known without a map; None if the set can't be judged here."""
         if slug not in self._outcomes:
             set_ = BUILT_IN.get(slug)
             try:

@@ -53,7 +53,7 @@ def _explain(condition: Filter, facts: NoticeFacts) -> ConditionOutcome:
 
 
 def _joined(filter_: Filter) -> Sequence[Filter]:
-    """Return what has to hold together; "not (BNS or NSBH)" is "not BNS" and "not NSBH"."""
+    """Return the conditions that have to hold together; "not (BNS or NSBH)" is "not BNS" and "not NSBH"."""
     match filter_:
         case And(parts):
             return [one for part in parts for one in _joined(part)]

@@ -313,7 +313,7 @@ def _notice_keys(superevent: Superevent) -> tuple[NoticeKey, ...]:
 
 
 def _galaxies_key(galaxies: VolumeGalaxies | None) -> _GalaxiesKey:
-    """Return what tells galaxies of one event apart: the map and the catalogue."""
+    """Return the key of an event's galaxies: the map and the catalogue."""
     if galaxies is None:
         return None
     catalogue = galaxies.ranking.catalogue
@@ -321,7 +321,7 @@ def _galaxies_key(galaxies: VolumeGalaxies | None) -> _GalaxiesKey:
 
 
 def _coverage_key(coverage: CoverageSummary | None) -> _CoverageKey:
-    """Return what tells coverage of one event apart."""
+    """Return the key of an event's coverage."""
     if coverage is None:
         return None
     one = coverage

@@ -89,7 +89,7 @@ class ThreadRenderer:
     async def _judge_before_and_after(
         self, sets: tuple[CriteriaSet, ...], superevent: Superevent, notice: Notice
     ) -> tuple[tuple[GradeOutcome, ...], tuple[GradeOutcome, ...]]:
-        """Return what the sets said before a notice, and with it.
+        """Return the sets' grades before a notice, and with it.
 
         Before is the notice that the reply compares with, or the retraction after which the event is a
         candidate again. A late notice is compared with what was known when it came: an INITIAL may decide.

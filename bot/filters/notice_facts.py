@@ -156,7 +156,7 @@ class _Numbers:
 
 
 def _comparison(condition: Condition) -> tuple[object, Op, Fraction, NumberInterval] | None:
-    """Return what a condition compares (key, operator, limit, domain); None if it compares no number."""
+    """Return a condition's comparison (key, operator, limit, domain); None if it compares no number."""
     match condition:
         case Compare("z", op, value):
             return "distance", op, exact(distance_of_redshift(value)), _POSITIVE

@@ -95,6 +95,6 @@ def register_criteria_listeners(app: AsyncApp, modal: CriteriaModal, home: HomeT
 
 
 def _asker(body: dict[str, Any], context: AsyncBoltContext) -> CommandContext:
-    """Return who acts in the modal, and the channel in which it was opened."""
+    """Return the person who acts in the modal, and the channel in which it was opened."""
     place = criteria_modal.parse_criteria_modal_context(body["view"]["private_metadata"])
     return CommandContext(context_team(context), place.channel_id, body["user"]["id"])

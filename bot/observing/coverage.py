@@ -334,7 +334,7 @@ def _share(region: SkyRegion | None, map_: MapToCover) -> float | None:
 
 
 def _names(instrument: str, footprint: Footprint | None) -> set[str]:
-    """Return what an instrument is known by: a site's telescope by its camera's name too."""
+    """Return the names of an instrument: a site's telescope by its camera's name too."""
     names = {normalized_name(instrument), "" if footprint is None else normalized_name(footprint.words)}
     return names - {""}
 

@@ -304,7 +304,7 @@ def _on_plane(points: Floats, ra: Floats, dec: Floats, angle: Floats) -> tuple[F
 
 
 def _edge_distance(polygon: tuple[tuple[float, float], ...], x: Floats, y: Floats) -> tuple[Flags, Floats]:
-    """Return which points lie in a polygon of the plane, and how far each is from its edge."""
+    """Return True for points in a polygon of the plane, and each point's distance from its edge."""
     inside = np.zeros(x.shape, np.bool_)
     nearest = np.full(x.shape, np.inf)
     for (x1, y1), (x2, y2) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):

@@ -124,7 +124,7 @@ class SiteView:
         return np.asarray(self._sky.to_equator.T @ equatorial, np.float64)
 
     def _dark(self, exposure: float) -> list[Interval]:
-        """Return what is left of this night's darkness, or the next night's, that an exposure fits into."""
+        """Return the rest of this night's darkness if an exposure fits into it, else the next night's."""
         if self._site.radio:
             return [Interval(self._since, self._since + 86_400)]
         for night in optical_nights(self._site, self._sky, self._since, self._constraints.darkness, 2):

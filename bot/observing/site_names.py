@@ -175,7 +175,7 @@ def _unknown_site(problems: Sequence[_Unknown]) -> UnknownSite:
 
 
 def _skip_separators(text: str, position: int) -> int:
-    """Return where the next word begins."""
+    """Return the beginning of the next word."""
     match = _SEPARATORS.match(text, position)
     return position if match is None else match.end()
 
@@ -259,7 +259,7 @@ def _city_or_country(name: str) -> str | None:
 
 
 def _end_of_unknown(text: str, start: int, own: Sequence[Site]) -> int:
-    """Return where the unknown words end: before a separator, or before what is known."""
+    """Return the end of the unknown words: before a separator, or before what is known."""
     end = start
     for word in _WORD.finditer(text, start):
         if end > start:

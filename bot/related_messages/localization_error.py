@@ -69,7 +69,7 @@ def _radius(parts: Sequence[tuple[float, float]]) -> float:
 
 
 def _bisect(excess: Callable[[float], float], low: float, high: float) -> float:
-    """Return where an increasing function is 0, or the end of the range that is nearest to it."""
+    """Return the zero of an increasing function, or the end of the range that is nearest to it."""
     for _ in range(_STEPS):
         middle = (low + high) / 2
         if excess(middle) < 0:

@@ -213,7 +213,7 @@ class CoverageService:
     async def _regions_of(
         self, observations: Sequence[Observation], reported: Sequence[ReportedObservation] = ()
     ) -> Callable[[FieldGroup], SkyRegion]:
-        """Return what groups of fields cover, after computing what isn't kept, one group after the other.
+        """Return the regions of groups of fields, computing those that aren't kept, one after the other.
 
         Each group is a computation of its own, so that none of them takes long and other questions get their
         turn between two.

@@ -240,7 +240,7 @@ def _event_line(superevent: Superevent, now: datetime) -> str:
 
 
 def _judged_notices(explanations: Sequence[SetExplanation]) -> str:
-    """Return which notice the sets judged, or which ones: "Judged: INITIAL (rubin-2026), UPDATE"."""
+    """Return the names of the judged notices: "Judged: INITIAL (rubin-2026), UPDATE"."""
     sets: dict[str, list[str]] = {}
     for one in explanations:
         if one.judged:
@@ -254,7 +254,7 @@ def _judged_notices(explanations: Sequence[SetExplanation]) -> str:
 def _judged_line(
     set_: CriteriaSet, superevent: Superevent, explanation: SetExplanation, now: datetime
 ) -> str:
-    """Return which notice was judged, when the event was, and for which night places in the sky count."""
+    """Return the judged notice, when the event was, and for which night places in the sky count."""
     if explanation.outcome.why_undecided is WhyUndecided.NOT_JUDGED and not explanation.grades:
         parts = ["gwevent couldn't judge it, by a fault of its own; its log says which."]
     else:
@@ -270,7 +270,7 @@ def _judged_line(
 
 
 def _judged_notice(set_: CriteriaSet, superevent: Superevent, explanation: SetExplanation) -> str:
-    """Return which notice was judged, and by which of its maps if it has two."""
+    """Return the name of the judged notice, and by which of its maps if it has two."""
     if not explanation.judged:
         return _NOTHING_TO_JUDGE
     called = (n for n in reversed(superevent.notices) if n.event is not None)

@@ -151,7 +151,7 @@ def how_to_edit(set_: CriteriaSet) -> Message:
 
 
 def _changed(said: str, after: CriteriaSet, notified_channels: Sequence[str], how: str = "") -> Message:
-    """Return what was changed, the grades in full, and which channels hear of it."""
+    """Return the answer: what was changed, the grades in full, and the channels that hear of it."""
     shown = criteria.definition(after)
     small = []
     if notified_channels:

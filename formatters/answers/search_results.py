@@ -145,7 +145,7 @@ def _grades_within(grades: Sequence[str], room: int) -> list[str]:
 
 
 def _grades(found: SearchHit) -> str:
-    """Return what the first sets say about an event, as the end of its line; empty without sets."""
+    """Return the first sets' grades for an event, as the end of its line; empty without sets."""
     said = [short_grade_line(one) for one in found.grades[:_GRADES_PER_EVENT]]
     if len(found.grades) > len(said):
         said.append(f"{len(found.grades) - len(said)} more")

@@ -133,7 +133,7 @@ def _title(superevent: Superevent) -> str:
 
 
 def _head(follow_up: FollowUp) -> list[_Words]:
-    """Return what stands above the list: a retraction without its notice, moves, candidates, galaxies …"""
+    """Return the lines above the list: a retraction without its notice, moves, candidates, galaxies …"""
     superevent = follow_up.superevent
     lines = []
     retraction = pending_retraction(superevent, [entry.stored for entry in follow_up.entries])

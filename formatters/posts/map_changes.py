@@ -69,7 +69,7 @@ def _area_changes(old: Localization, new: Localization, overlap: float | None) -
 
 
 def _place_changes(old: Localization, new: Localization, *, is_another_region: bool) -> list[str]:
-    """Return where the new map lies, if its peak moved.
+    """Return the line about the new map's place, if its peak moved.
 
     Only between two maps whose 50 % regions are in one piece each is it a shift. A peak that jumps from one
     piece to another of equal probability is no news, so for a map in several pieces these are listed, and

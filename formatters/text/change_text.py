@@ -144,7 +144,7 @@ def _telescope_arguments(sites: ChannelSites, name: str) -> str:
 
 
 def _site_change(old: Site, new: Site) -> str:
-    """Return what changed of a site that kept its name: "moved, time zone none → Europe/Paris"."""
+    """Return the changes of a site that kept its name: "moved, time zone none → Europe/Paris"."""
     parts = []
     if (old.latitude, old.longitude) != (new.latitude, new.longitude):
         parts.append("moved")

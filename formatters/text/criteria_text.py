@@ -73,7 +73,7 @@ def describe_alerts(criteria: Criteria) -> str:
 
 
 def _streams(streams: Sequence[Stream]) -> str:
-    """Return what the Follow-up reply lists: "GCN Circulars, IceCube's neutrino searches"."""
+    """Return the names of the listed streams: "GCN Circulars, IceCube's neutrino searches"."""
     return ", ".join(_STREAM_NAMES[stream] for stream in streams)
 
 

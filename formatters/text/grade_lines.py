@@ -186,7 +186,7 @@ def _words(outcome: GradeOutcome, condition: str = "") -> str:
 
 
 def _short(outcome: GradeOutcome) -> str:
-    """Return what a set says, without its name, reasons and conditions."""
+    """Return a set's grade without its name, reasons and conditions."""
     if outcome.stage is Stage.ENDED:
         ended = _ended_grades(outcome)
         return f"{ended} ended" if ended else "retracted"
@@ -202,7 +202,7 @@ def _short(outcome: GradeOutcome) -> str:
 
 
 def _ended_grades(outcome: GradeOutcome) -> str:
-    """Return what a retraction ended: "Gold", or "would-be Gold" if no INITIAL gave it; empty for none."""
+    """Return the grades that a retraction ended: "Gold", or "would-be Gold" without an INITIAL; or empty."""
     names = _names(outcome.grades)
     return f"would-be {names}" if names and outcome.never_stood else names
 

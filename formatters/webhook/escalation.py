@@ -166,7 +166,7 @@ def _lines(
 
 
 def _mentioned_since(report: EscalationReport, *, is_posted: bool) -> list[str]:
-    """Return whom the steps after the first mention name, as far as Slack has accepted their messages."""
+    """Return the targets of steps after the first mention, as far as Slack has accepted their messages."""
     named = (
         _plain_target(target)
         for reported in report.steps

@@ -175,7 +175,7 @@ class RelatedMessageRepository:
 async def _load_state(
     connection: AsyncConnection, message: RelatedMessage, superevent_id: str, row_id: int, *, is_edit: bool
 ) -> MessageState | None:
-    """Return what the plan of a stored message depends on; None if the event has no thread."""
+    """Load the state on which the plan of a stored message depends; None if the event has no thread."""
     threads = await load_threads(connection, superevent_id)
     if not threads:
         return None
