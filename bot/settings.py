@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     commands_per_minute: int = Field(default=20, ge=1, le=10_000)
     """Rate limit of commands, buttons and mentions for each user."""
     who_may_subscribe: Literal["anyone", "members", "admins"] = "anyone"
-    """Who may change a channel's subscriptions: anyone, its members, or the workspace's admins."""
+    """The people who may change a channel's subscriptions: anyone, its members, or the workspace's admins."""
     silence_hours: float = Field(default=2.5, gt=0, le=8_760)
     """An incident is opened after this long without a payload."""
     free_mb: int = Field(default=500, ge=0, le=1_000_000)
@@ -301,7 +301,7 @@ class Settings(BaseSettings):
 
     @property
     def nearby_windows(self) -> NearbyWindows:
-        """When a burst or neutrino counts as near an event."""
+        """The times around an event in which a burst or neutrino counts as near."""
         return NearbyWindows(
             burst_cbc=parse_window(self.nearby_burst_seconds),
             burst_other=parse_window(self.nearby_unmodelled_burst_seconds),
@@ -310,12 +310,12 @@ class Settings(BaseSettings):
 
     @property
     def streams_by_topic(self) -> TopicStreams:
-        """Which stream each topic brings."""
+        """The stream of messages that each topic brings."""
         return parse_topic_streams(self.topic_streams)
 
     @property
     def configured_hopskotch_topics(self) -> tuple[ConfiguredTopic, ...]:
-        """What is read on Hopskotch: the URL's topics, which bring alerts unless a mapping says otherwise."""
+        """The topics read on Hopskotch: the URL's, which bring alerts unless a mapping says otherwise."""
         streams = self.streams_by_topic
         # hop takes several topics in one URL.
         in_url = split_list(urlsplit(self.kafka_url).path.strip("/"))
@@ -329,13 +329,13 @@ class Settings(BaseSettings):
 
     @property
     def configured_gcn_topics(self) -> tuple[ConfiguredTopic, ...]:
-        """What is read on GCN, without the heartbeat."""
+        """The topics read on GCN, without the heartbeat."""
         named = [*split_list(self.gcn_topics), *split_list(self.nearby_topics)]
         return self.streams_by_topic.configure(topic for topic in named if topic != HEARTBEAT_TOPIC)
 
     @property
     def configured_topics(self) -> tuple[ConfiguredTopic, ...]:
-        """What is read on all brokers of `sources`."""
+        """The topics read on all brokers of `sources`."""
         hopskotch = self.configured_hopskotch_topics if "hopskotch" in self.source_names else ()
         return hopskotch + (self.configured_gcn_topics if "gcn" in self.source_names else ())
 

@@ -1,1 +1,1 @@
-"""What was announced, and how it is said: pure nouns and their faces; no wire, clock, disk or secret."""
+"""Models of what was announced, and its words and images: pure, without clients, clocks or disks."""

@@ -63,6 +63,7 @@ from bot.monitoring.webhook import WebhookEventBuilder, WebhookNotifier, create_
 from bot.observing.instruments import Instruments
 from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.state import OperatorRules
+from bot.runtime.callbacks import always, no_op
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
 from bot.setting_types.escalation_webhook import EscalationWebhookPolicy, escalation_webhook_policy
@@ -349,8 +350,8 @@ class Factory(Repositories):
         concurrency: int = CONCURRENCY,
         channel_pause_s: float = CHANNEL_PAUSE_S,
         poll_s: float = POLL_S,
-        on_recorded: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
-        is_clock_trusted: Callable[[], bool] = lambda: True,
+        on_recorded: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = no_op,
+        is_clock_trusted: Callable[[], bool] = always,
     ) -> DeliveryWorker:
         """Create the worker that sends the outbox through these clients (by team).
 

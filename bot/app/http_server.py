@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from bot.monitoring.monitor import Readiness
+from bot.runtime.callbacks import no_op
 from bot.settings import Settings, SettingsError
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.images import IMAGE_PATH, ImageRepository
@@ -44,7 +45,7 @@ class HttpServer:
         host: str,
         port: int,
         health: HealthReporter | None = None,
-        add_slack_routes: Callable[[web.UrlDispatcher], None] = lambda _: None,
+        add_slack_routes: Callable[[web.UrlDispatcher], None] = no_op,
     ) -> None:
         """Without `health` there is no `/readyz` and no `/metrics`.
 

@@ -50,7 +50,7 @@ def create_visible_command(
 
 
 def catalogue_choice(settings: Settings) -> CatalogueChoice:
-    """Return which catalogue of galaxies is used, and from how many galaxies on the Follow-up has no line."""
+    """Return the catalogue of galaxies that is used, and above how many the Follow-up reply has no line."""
     return CatalogueChoice(
         folder=catalogue_folder(settings),
         slug=settings.catalogue,

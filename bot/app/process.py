@@ -49,8 +49,7 @@ class ServiceProcess:
         self._factory = factory
         self._sources = sources
         self._clock = clock or factory.clock
-        has_own_clock = clock is None
-        self._is_clock_trusted: Callable[[], bool] = lambda: factory.clock.is_trusted or not has_own_clock
+        self._has_own_clock = clock is None
         self._tasks = TaskSupervisor()
         self.wakeups = Wakeups()
         self.metrics = Metrics()
@@ -100,6 +99,10 @@ class ServiceProcess:
         """Create the connection to Slack; None in a process without one."""
         return None
 
+    def _is_clock_trusted(self) -> bool:
+        """Return whether times may be acted on; a clock that was given always is, the factory's may not."""
+        return self._factory.clock.is_trusted or not self._has_own_clock
+
     def _source_statuses(self) -> list[SourceStatus]:
         return [source.status() for source in self._sources]
 
@@ -147,7 +150,7 @@ class ServiceProcess:
             await self._stop()
 
     def _stopping_parts(self) -> list[Coroutine[Any, Any, None]]:
-        """Return what must be stopped before the tasks are cancelled."""
+        """Return the parts that must be stopped before the tasks are cancelled."""
         parts = [consumer.stop() for consumer in self._consumers]
         parts += [extra.stop() for extra in self._extra_topic_consumers]
         if self._http_server is not None:

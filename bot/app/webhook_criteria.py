@@ -1,4 +1,4 @@
-"""What the operators' webhook is called for."""
+"""The criteria of events for which the operators' webhook is called."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from formatters.models.subscription import Criteria
 
 
 def webhook_criteria(settings: Settings) -> Criteria | None:
-    """Return what the operators' webhook is called for; None if there is none, or for incidents only."""
+    """Return the criteria of the operators' webhook; None without one, or if it is for incidents only."""
     words = settings.webhook_filter
     return None if create_webhook(settings) is None or words is None else parse_operator_criteria(words)

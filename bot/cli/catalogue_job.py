@@ -145,7 +145,7 @@ def name_catalogue(file_name: str, given: str | None) -> tuple[str, str]:
 
 
 def describe(info: CatalogueInfo) -> str:
-    """Return what a catalogue is in words."""
+    """Describe a catalogue."""
     return f"{info.title}, {info.galaxies:,} galaxies to {info.max_distance:,.0f} Mpc"
 
 
@@ -177,7 +177,7 @@ def _import(
 
 
 def summarize(result: ImportResult) -> list[str]:
-    """Return what was imported and what was left out, as lines."""
+    """Return lines about what was imported and what was left out."""
     info, left_out = result.info, result.left_out
     reasons = (
         (left_out.no_galaxy, "no galaxies"),

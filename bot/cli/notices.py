@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class OutputFormat(StrEnum):
-    """How `preview` prints a message."""
+    """The formats in which `preview` prints a message."""
 
     TEXT = "text"
     BLOCKS = "blocks"

@@ -85,7 +85,7 @@ async def replay_files(settings: Settings, paths: Sequence[Path], post: bool) ->
 
 
 def _describe_counts(counts: Counter[IngestResult]) -> str:
-    """Say how many payloads of each kind there were: notices always, messages if there were any."""
+    """Describe how many payloads of each kind there were: notices always, messages if there were any."""
     shown = [handled for handled in IngestResult if handled.is_about_notice or counts[handled]]
     return ", ".join(f"{counts[handled]} {handled.value.replace('_', ' ')}" for handled in shown)
 

@@ -1,4 +1,4 @@
-"""What people of a channel do about counterpart candidates: add, keep, reject, remove."""
+"""Changes to counterpart candidates by people of a channel: add, keep, reject, remove."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from formatters.models.superevent import Superevent
 
 @dataclass(frozen=True, slots=True)
 class CandidateChange:
-    """What was changed."""
+    """The result of a change to an event's candidates, for the answer."""
 
     outcome: str
     """Sentences, not escaped."""

@@ -1,4 +1,4 @@
-"""What stands after `candidates`: the verb, names of candidates, positions to add. Pure."""
+"""Parse the words after `candidates`: the verb, names of candidates, positions to add. Pure."""
 
 from __future__ import annotations
 

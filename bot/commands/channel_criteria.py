@@ -62,7 +62,7 @@ class ChannelCriteriaSets:
     async def grades_of_past(
         self, slugs: Sequence[str], superevents: Sequence[Superevent], context: CommandContext | None
     ) -> list[tuple[GradeOutcome, ...]]:
-        """Return what the sets of these names say about each of these events, in their order.
+        """Return the grades that the sets of these names give each of these events, in their order.
 
         Sets that aren't there are left out, and so are events after the newest `PAST_MAX`, for maps take
         time. Raises StoreUnavailable.

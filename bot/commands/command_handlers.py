@@ -1,4 +1,4 @@
-"""What answers the commands of the table."""
+"""The handlers of the commands in the table."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 
 from bot.commands.command_handlers import CommandHandlers as CommandHandlers
-from bot.commands.command_types import Command, CommandAnswer, Handler, always, never
+from bot.commands.command_types import Command, CommandAnswer, Handler
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
 from bot.commands.plural_words import about_named_event as about_named_event
@@ -14,6 +14,7 @@ from bot.commands.plural_words import has_note as has_note
 from bot.commands.plural_words import without_note as without_note
 from bot.commands.understanding import unexplained_words
 from bot.filters.vocabulary import is_filter_word
+from bot.runtime.callbacks import always, never
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
 

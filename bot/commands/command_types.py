@@ -1,4 +1,4 @@
-"""What a command gets and gives."""
+"""The types of the command table: commands, their handlers and answers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.commands.context import CommandContext
+from bot.runtime.callbacks import never
 from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
 
@@ -26,16 +27,6 @@ Raises FilterSyntaxError, NoSuchEvent, PermissionDenied, StoreUnavailable.
 """
 EventHandler = Callable[[Superevent, str, CommandContext | None], Awaitable[Message]]
 """(event, other arguments, context) -> the answer. Raises the same."""
-
-
-def never(arguments: str) -> bool:
-    """Return False for any arguments."""
-    return False
-
-
-def always(arguments: str) -> bool:
-    """Return True for any arguments."""
-    return True
 
 
 @dataclass(frozen=True, slots=True)

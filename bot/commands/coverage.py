@@ -37,7 +37,7 @@ _EDGE_POINTS, _FEW_POLYGONS = 6, 4
 
 
 class TreasureMapQuestions(Protocol):
-    """What is needed of `bot.store.events.treasure_map.TreasureMapRepository`."""
+    """The part of `bot.store.events.treasure_map.TreasureMapRepository` that this command needs."""
 
     @property
     def is_read(self) -> bool:
@@ -45,7 +45,7 @@ class TreasureMapQuestions(Protocol):
         ...
 
     async def ask(self, superevent_id: str, now: datetime) -> None:
-        """Have an event read soon because somebody asks."""
+        """Request that an event is read soon, because somebody asks for it."""
         ...
 
 
@@ -66,7 +66,7 @@ class CoverageCommand:
         self._image_provider = image_provider
 
     async def answer(self, superevent: Superevent, arguments: str, context: CommandContext | None) -> Message:
-        """Return what is covered of an event. Raises CommandError, StoreUnavailable."""
+        """Return the answer about the coverage of an event. Raises CommandError, StoreUnavailable."""
         export = read_coverage_words(arguments)
         if context is None:
             raise CommandError(COVERAGE_NEEDS_CHANNEL)

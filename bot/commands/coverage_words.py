@@ -1,4 +1,4 @@
-"""What stands after `coverage`: nothing, or which table to export. Pure."""
+"""Parse the words after `coverage`: nothing, or which table to export. Pure."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def asks_for_coverage(plain: str) -> bool:
 
 
 def besides_coverage(plain: str) -> str:
-    """Return what is left of a sentence that asks for `coverage` by that noun: "ztf coverage" is "ztf"."""
+    """Return the rest of a sentence that asks for `coverage` by that noun: "ztf coverage" is "ztf"."""
     return plain.replace("coverage", " ") if re.search(r"\bcoverage\b", plain) else ""
 
 

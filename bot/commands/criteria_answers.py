@@ -28,10 +28,10 @@ from formatters.blockkit.message import Message
 def answer_for(result: CriteriaResult) -> Message:
     """Return the answer for the outcome of a change."""
     match result:
-        case Added(new, told):
-            return criteria_changes.added(new, told)
-        case SetEdited(_, after, told):
-            return criteria_changes.edited(after, told)
+        case Added(new, notified_channels):
+            return criteria_changes.added(new, notified_channels)
+        case SetEdited(_, after, notified_channels):
+            return criteria_changes.edited(after, notified_channels)
         case SetUnchanged(same):
             return criteria_changes.unchanged(same)
         case SetRemoved(gone):

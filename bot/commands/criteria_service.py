@@ -17,10 +17,10 @@ from datetime import datetime
 from bot.commands.authorization import AuthorizedContext, ChannelAuthorizer
 from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.context import CommandContext
+from bot.criteria.grade_satisfiability import find_grade_objections
 from bot.criteria.parsing import parse_grades, parse_slug
 from bot.criteria.presets import BUILT_IN
 from bot.criteria.resolution import check_filter_references
-from bot.criteria.satisfiability import find_grade_objections
 from bot.filters import FilterSyntaxError
 from bot.runtime.typed_text import normalize_typed_text
 from bot.runtime.wakeups import Wakeups
@@ -45,7 +45,7 @@ class Added:
     """The workspace has a new set."""
 
     set: CriteriaSet
-    told: tuple[str, ...] = ()
+    notified_channels: tuple[str, ...] = ()
     """Ids of channels that named it before it was there, and hear of it."""
 
 
@@ -60,7 +60,7 @@ class NameTaken:
 
 @dataclass(frozen=True, slots=True)
 class InvalidName:
-    """What was typed is no name for a set; nothing was changed."""
+    """A refusal: the words are no name for a set; nothing was changed."""
 
     sentence: str
 
@@ -92,7 +92,7 @@ class SetEdited:
 
     before: CriteriaSet
     after: CriteriaSet
-    told: tuple[str, ...]
+    notified_channels: tuple[str, ...]
     """Ids of the channels that use it, in which the change is posted."""
 
 
@@ -223,7 +223,7 @@ class CriteriaService:
         except TooManyCriteriaSets:
             return TooManySets()
         self._wakeups.deliveries.set()
-        return Added(parsed, changed.told)
+        return Added(parsed, changed.notified_channels)
 
     async def edit(
         self,
@@ -265,7 +265,7 @@ class CriteriaService:
         if changed.before.canonical == parsed.canonical:
             return SetUnchanged(changed.before)
         self._wakeups.deliveries.set()
-        return SetEdited(changed.before, parsed, changed.told)
+        return SetEdited(changed.before, parsed, changed.notified_channels)
 
     async def remove(self, context: CommandContext, name: str, *, seen: str | None = None) -> RemoveResult:
         """Remove a workspace's set that no subscription names. Raises PermissionDenied.

@@ -9,6 +9,7 @@ import structlog
 
 from bot.commands.context import CommandContext
 from bot.filters.event_attributes import EventAttributes
+from bot.runtime.callbacks import always
 from bot.store.channels.threads import ThreadRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.rows import UNREADABLE
@@ -100,7 +101,7 @@ class DefaultEventChooser:
         return None
 
     async def _newest_stored(
-        self, category: Category, is_wanted: Callable[[EventAttributes], bool] = lambda _: True
+        self, category: Category, is_wanted: Callable[[EventAttributes], bool] = always
     ) -> Superevent | None:
         """Return the newest event that is wanted and stands; all are read only if the newest aren't."""
         for page in (*PAGES, None):

@@ -1,4 +1,4 @@
-"""What a sentence about a drill means: it is never begun or stopped by one, only pointed at. Pure."""
+"""Recognize sentences about a drill. None begins or stops one: they only point at the command. Pure."""
 
 from __future__ import annotations
 

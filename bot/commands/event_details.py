@@ -36,7 +36,7 @@ EXPORT_EXAMPLE = "export moc S230518h"
 
 
 class ExportFormat(StrEnum):
-    """What `export` gives."""
+    """The file formats of `export`."""
 
     JSON = "json"
     MOC = "moc"

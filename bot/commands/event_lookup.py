@@ -38,7 +38,7 @@ class NoSuchEvent(LookupError):
 
 
 class UnresolvedEvent(LookupError):
-    """What was typed for an event is a day or a catalogue name, and leads to no single event for certain."""
+    """Raised for a day or a catalogue name that leads to no single event for certain."""
 
     def __init__(
         self,

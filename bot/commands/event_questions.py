@@ -135,7 +135,7 @@ class EventQuestions:
     async def answer_topic(
         self, superevent: Superevent, topic: Topic, words: str, context: CommandContext | None
     ) -> Message:
-        """Return what is asked about an event: who has it, or a sentence and its card.
+        """Answer a question about an event: who has it, or a sentence and its card.
 
         Raises CommandError without a channel, StoreUnavailable.
         """

@@ -1,4 +1,4 @@
-"""What stands after `galaxies`: how many, from which sites, or how to export them. Pure."""
+"""Parse the words after `galaxies`: how many, from which sites, or how to export them. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from formatters.models.observing import Site
 
 
 class GalaxyVerb(StrEnum):
-    """What is to be done with the galaxies."""
+    """The actions of `galaxies`."""
 
     LIST = "list"
     CSV = "csv"
@@ -29,7 +29,7 @@ class GalaxyVerb(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalaxyWords:
-    """What the words say."""
+    """The parsed words after `galaxies`."""
 
     verb: GalaxyVerb = GalaxyVerb.LIST
     count: int | None = None
@@ -63,7 +63,7 @@ _EXAMPLES = (
 
 
 def read_words(arguments: str, own: Sequence[Site]) -> GalaxyWords:
-    """Return what the words after `galaxies` say; `own` are the channel's sites. Raises CommandError."""
+    """Parse the words after `galaxies`; `own` are the channel's sites. Raises CommandError."""
     text = " ".join(normalize_typed_text(arguments).split())
     named: tuple[Site, ...] = ()
     altitude = None

@@ -52,7 +52,9 @@ _EMPTY_PART = re.compile(r"(?: ,|,(?= ?,))+(?: |$)")
 
 @dataclass(frozen=True, slots=True)
 class NightWords:
-    """What the words say; without any it is the night from now on, with the channel's constraints."""
+    """The parsed words about a night; without any it is the night from now on, with the channel's
+    constraints.
+    """
 
     at: datetime | None = None
     """A time (UTC) instead of now."""
@@ -72,7 +74,7 @@ class NightWords:
 
 
 def parse_night_words(text: str) -> tuple[NightWords, str]:
-    """Return what the words say, and the other words, which name sites. Raises CommandError.
+    """Parse the words about a night; return them, and the other words, which name sites. Raises CommandError.
 
     Known are `tonight`, `at 2026-12-01` (with a time: `at 2026-12-01 03:00`) and `altitude 20`.
     """

@@ -1,4 +1,4 @@
-"""What people ask about each other: who has an event, and who observes it."""
+"""Recognize questions of people about each other: who has an event, and who observes it."""
 
 from __future__ import annotations
 

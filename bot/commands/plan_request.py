@@ -17,7 +17,7 @@ _FOV_EXAMPLE = "fov 1.1deg circle exposure 3min overhead 1min"
 
 
 def read_plan_request(arguments: str, own: ChannelSites) -> tuple[PlanRequest, str | None]:
-    """Return what is to be planned, and the format to export it in if any. Raises CommandError."""
+    """Return the plan that is asked for, and the format to export it in, if any. Raises CommandError."""
     words = parse_plan_words(arguments, own.sites)
     if words.unknown:
         raise CommandError(_unknown_words(words, own))

@@ -1,4 +1,4 @@
-"""What stands after `plan`: the telescope's site, how many fields or how long, a format to export. Pure."""
+"""Parse the words after `plan`: the telescope's site, how many fields or how long, an export format. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import timedelta
 from bot.commands.errors import CommandError
 from bot.commands.night_words import OTHER_NIGHT
 from bot.observing.observatories import find_observatory, find_own_site
-from bot.observing.pointing_plan import MAX_FIELDS
+from bot.observing.pointing_planner import MAX_FIELDS
 from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.observing import Site
 
@@ -105,7 +105,7 @@ _EXPORT_WORDS = ("export", *EXPORT_FORMATS)
 
 @dataclass(frozen=True, slots=True)
 class PlanWords:
-    """What the words ask for."""
+    """The parsed words after `plan`."""
 
     site: Site | None = None
     """The channel's site; None if none is named."""
@@ -136,7 +136,7 @@ def parse_plan_words(text: str, own: Sequence[Site]) -> PlanWords:
 
 
 def exports_plan(word: str, arguments: str) -> str | None:
-    """Return what "export plan csv Palomar", "csv plan Palomar" ask of `plan`; None for other exports."""
+    """Return the arguments of `plan` in "export plan csv Palomar"; None for other exports."""
     words = arguments.split()
     if word not in _EXPORT_WORDS or not any(one.casefold() in PLAN_WORDS[:2] for one in words):
         return None
@@ -251,7 +251,7 @@ class _Reader:
             self._take_word(typed)
 
     def _take_measured(self, number: str, unit: str, typed: str) -> None:
-        """Take a time, or a number of fields, with its unit."""
+        """Consume a time, or a number of fields, with its unit."""
         known = _unit(unit)
         if known is None:
             raise CommandError(f'"{typed[:40]}" is neither a number of fields nor a time: {EXAMPLES}.')
@@ -281,7 +281,7 @@ class _Reader:
         self.count = count
 
     def _take_hour(self) -> timedelta | None:
-        """Take "an hour" or "hour" behind "half"; return None if it doesn't stand there."""
+        """Consume "an hour" or "hour" behind "half"; return None if it doesn't stand there."""
         behind = [word.casefold() for word in self._words[:2]]
         for length, words in ((2, ("an", "hour")), (2, ("a", "hour")), (1, ("hour",)), (1, ("h",))):
             if tuple(behind[:length]) == words:
@@ -290,7 +290,7 @@ class _Reader:
         return None
 
     def _take_word(self, typed: str) -> None:
-        """Take a word that is no number: a format, a filler, or one that isn't known."""
+        """Consume a word that is no number: a format, a filler, or one that isn't known."""
         word = _corrected(typed.casefold())
         if word in _EXPORT_WORDS:
             if self.export in EXPORT_FORMATS and word in EXPORT_FORMATS and word != self.export:

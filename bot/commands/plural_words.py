@@ -1,4 +1,4 @@
-"""Which command a word with a verb behind it stands for: "subscriptions add CBC", "export plan csv". Pure."""
+"""Commands spelled as a word with a verb behind it: "subscriptions add CBC", "export plan csv". Pure."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _expand_criteria(arguments: str) -> tuple[str, str]:
 
 
 def about_named_event(word: str, arguments: str) -> tuple[str, str]:
-    """Return what a command stands for where an event is named: "S251112cm criteria" judges it."""
+    """Return the command that is meant where an event is named: "S251112cm criteria" judges it."""
     if word not in CRITERIA_WORDS:
         return word, arguments
     expanded = expand_plural(word, arguments)

@@ -226,7 +226,7 @@ def _is_same_place(one: PositionMatch, other: PositionMatch) -> bool:
 
 
 def _end_of_name(text: str, starts: Sequence[int], number: int) -> int | None:
-    """Return where the name ends that this word belongs to: after a catalogue's word, or in its cell."""
+    """Return the end of the name that this word belongs to: after a catalogue's word, or in its cell."""
     start = starts[number]
     word = _word_at(text, start)
     if _follows_catalogue(text, start) and CATALOGUE_NUMBER.fullmatch(word):

@@ -31,7 +31,7 @@ from bot.commands.typed_events import (
 )
 from bot.commands.understanding import (
     ABOUT_NO_EVENT,
-    Reading,
+    ParsedQuestion,
     Topic,
     clean_question,
     is_question,
@@ -50,10 +50,10 @@ from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
 from formatters.views import subscription_modal
 
-ACTING_COMMANDS: Mapping[str, Reading | None] = {
-    "observe change": Reading(command="observe"),
-    "mute": Reading(topic=Topic.PEOPLE),
-    "unmute": Reading(topic=Topic.PEOPLE),
+ACTING_COMMANDS: Mapping[str, ParsedQuestion | None] = {
+    "observe change": ParsedQuestion(command="observe"),
+    "mute": ParsedQuestion(topic=Topic.PEOPLE),
+    "unmute": ParsedQuestion(topic=Topic.PEOPLE),
     "drill": None,
 }
 """Commands that act at once, each with what says how things stand instead; None if nothing does."""
@@ -154,12 +154,12 @@ class CommandRouter:
         self, asked: str, context: CommandContext | None, *, is_question: bool
     ) -> _Answer:
         """Return the answer, or the sentence that says why there is none. Raises StoreUnavailable."""
-        reading, typed = self._read(asked, find_typed_events(asked))
+        parsed, typed = self._read(asked, find_typed_events(asked))
         is_question = is_question or self._asks_before_event(asked, typed)
         if is_question and not typed and (named := await self._split_nonstandard(asked)) is not None:
             about = self._read_about_nonstandard(named[1])
             if about.command is not None and _acts(about):
-                shown = ACTING_COMMANDS[about.command] or Reading(topic=Topic.CARD)
+                shown = ACTING_COMMANDS[about.command] or ParsedQuestion(topic=Topic.CARD)
                 try:
                     found = await self._answer_nonstandard(named[0], shown, context)
                 except FilterSyntaxError as error:
@@ -167,20 +167,20 @@ class CommandRouter:
                 return replace(
                     found, message=answer.with_introduction(QUESTION_CHANGES_NOTHING, found.message)
                 )
-        if is_question and reading.command is not None and _acts(reading):
+        if is_question and parsed.command is not None and _acts(parsed):
             # "ZTF done?" asks, and nothing is stored, muted or begun because of a question.
-            standing = ACTING_COMMANDS[reading.command]
+            standing = ACTING_COMMANDS[parsed.command]
             if standing is not None and not typed:
                 # The last word may be an event's id that isn't in LVK's form.
                 standing = replace(standing, arguments=asked.split()[-1])
             if standing is None:
                 return _Answer(helping.error_message(QUESTION_CHANGES_NOTHING))
-            found = await self._answer_reading(standing, typed, asked, context)
+            found = await self._answer_parsed(standing, typed, asked, context)
             return replace(found, message=answer.with_introduction(QUESTION_CHANGES_NOTHING, found.message))
-        found = await self._answer_reading(reading, typed, asked, context)
-        if reading.corrected is None:
+        found = await self._answer_parsed(parsed, typed, asked, context)
+        if parsed.corrected is None:
             return found
-        introduction = f"“{mrkdwn.plain_text(reading.corrected)}” is read as “{reading.command}”."
+        introduction = f"“{mrkdwn.plain_text(parsed.corrected)}” is read as “{parsed.command}”."
         return replace(found, message=answer.with_introduction(introduction, found.message))
 
     @staticmethod
@@ -191,14 +191,14 @@ class CommandRouter:
         # An id that isn't in LVK's form may stand last: "mute it? Trigger1".
         return "\n" not in asked and is_question(" ".join(asked.split()[:-1]))
 
-    async def _answer_reading(
-        self, reading: Reading, typed: list[TypedEvent], asked: str, context: CommandContext | None
+    async def _answer_parsed(
+        self, parsed: ParsedQuestion, typed: list[TypedEvent], asked: str, context: CommandContext | None
     ) -> _Answer:
-        command = None if reading.command is None else self._commands_by_word[reading.command]
+        command = None if parsed.command is None else self._commands_by_word[parsed.command]
         try:
             if command is not None:
-                return await self._answer_command(command, reading, typed, asked, context)
-            return await self._answer_sentence(reading, typed, asked, context)
+                return await self._answer_command(command, parsed, typed, asked, context)
+            return await self._answer_sentence(parsed, typed, asked, context)
         except PermissionDenied as refusal:
             return _Answer(helping.error_message(str(refusal)))
         except FilterSyntaxError as error:
@@ -216,7 +216,7 @@ class CommandRouter:
         except NoSuchEvent as error:
             return _Answer(await self._events.suggest_ids(error.superevent_id, error.gracedb_reason))
 
-    def _read(self, asked: str, typed: list[TypedEvent]) -> tuple[Reading, list[TypedEvent]]:
+    def _read(self, asked: str, typed: list[TypedEvent]) -> tuple[ParsedQuestion, list[TypedEvent]]:
         """Return how the question is understood, and the events that it names."""
         first = asked.split(maxsplit=1)[0].casefold() if asked.strip() else ""
         command = self._commands_by_word.get(expand_plural(first, asked[len(first) :].strip())[0])
@@ -226,48 +226,48 @@ class CommandRouter:
             and command.name not in ("latest", "events", "status")
         ):
             # In "sites add …" and "subscribe …" an id is what that command makes of it.
-            return self._expanded(Reading(command=first, arguments=asked[len(first) :].strip())), []
+            return self._expanded(ParsedQuestion(command=first, arguments=asked[len(first) :].strip())), []
         if any(event.superevent_id is not None and not event.is_bare for event in typed):
             # Beside a whole id, "GW170817" or "230518a" are names of something else.
             typed = [event for event in typed if event.superevent_id is not None and not event.is_bare]
         elif "\n" in asked:
             typed = [event for event in typed if not event.is_bare and not event.is_catalogue_name]
         without = replace_typed_events(asked, typed, [""] * len(typed))
-        reading = read_question(without, len(typed), self._commands_by_word.keys(), self._safe_words)
-        if typed and reading.command is not None:
-            word, arguments = about_named_event(reading.command, reading.arguments)
-            reading = replace(reading, command=word, arguments=arguments)
+        parsed = read_question(without, len(typed), self._commands_by_word.keys(), self._safe_words)
+        if typed and parsed.command is not None:
+            word, arguments = about_named_event(parsed.command, parsed.arguments)
+            parsed = replace(parsed, command=word, arguments=arguments)
             named = self._commands_by_word[word]
             name = named.name
             if name in ("latest", "events", "status"):
-                reading = Reading(topic=Topic.NEWS if name == "latest" else Topic.CARD, arguments="")
-                reading = replace(reading, topic=Topic.STATE) if name == "status" else reading
+                parsed = ParsedQuestion(topic=Topic.NEWS if name == "latest" else Topic.CARD, arguments="")
+                parsed = replace(parsed, topic=Topic.STATE) if name == "status" else parsed
             elif not named.is_about_event and name not in ("help", "test"):
                 # "S230518h unsubscribe 1" isn't about that event, and what it means is a guess.
-                return Reading(topic=Topic.CARD, arguments=f"{name} {reading.arguments}"), typed
+                return ParsedQuestion(topic=Topic.CARD, arguments=f"{name} {parsed.arguments}"), typed
             # A verb of one event is refused for several, not answered by a comparison.
             if len(typed) > 1 and not named.is_about_event and name not in ("check", "visible"):
-                reading = Reading(topic=Topic.COMPARE)
-        return self._expanded(reading), typed
+                parsed = ParsedQuestion(topic=Topic.COMPARE)
+        return self._expanded(parsed), typed
 
-    def _expanded(self, reading: Reading) -> Reading:
-        if reading.command is None:
-            return reading
-        command, arguments = expand_plural(reading.command, reading.arguments)
-        if reading.corrected is not None and self._commands_by_word[command].may_change:
+    def _expanded(self, parsed: ParsedQuestion) -> ParsedQuestion:
+        if parsed.command is None:
+            return parsed
+        command, arguments = expand_plural(parsed.command, parsed.arguments)
+        if parsed.corrected is not None and self._commands_by_word[command].may_change:
             # "subscripions add CBC" is a guess, and nothing is changed because of one.
-            return Reading(nearest=reading.command)
-        return replace(reading, command=command, arguments=arguments)
+            return ParsedQuestion(nearest=parsed.command)
+        return replace(parsed, command=command, arguments=arguments)
 
     async def _answer_command(
         self,
         command: Command,
-        reading: Reading,
+        parsed: ParsedQuestion,
         typed: list[TypedEvent],
         asked: str,
         context: CommandContext | None,
     ) -> _Answer:
-        arguments = reading.arguments if command.is_multiline else " ".join(reading.arguments.split())
+        arguments = parsed.arguments if command.is_multiline else " ".join(parsed.arguments.split())
         if context is not None and command.is_mutating(arguments):
             # Before the arguments are parsed: a person who may not change anything needs no hint about them.
             context = await self._authorizer.authorize(context)
@@ -283,15 +283,15 @@ class CommandRouter:
             try:
                 answered = await command.handler(arguments, context)
             except FilterSyntaxError:
-                if not reading.is_filter_guess:
+                if not parsed.is_filter_guess:
                     raise
                 again = without_fillers(arguments)
                 if again in ("", arguments):
-                    return await self._not_understood(reading, asked, context)
+                    return await self._not_understood(parsed, asked, context)
                 try:
                     answered = await command.handler(again, context)
                 except FilterSyntaxError:
-                    return await self._not_understood(reading, asked, context)
+                    return await self._not_understood(parsed, asked, context)
             found = await self._with_thread_link(answered, context, command.is_shareable)
         return found
 
@@ -322,16 +322,16 @@ class CommandRouter:
         return replace(found, chosen_id=subject.name if subject.is_chosen else None)
 
     async def _answer_sentence(
-        self, reading: Reading, typed: list[TypedEvent], asked: str, context: CommandContext | None
+        self, parsed: ParsedQuestion, typed: list[TypedEvent], asked: str, context: CommandContext | None
     ) -> _Answer:
-        if reading.topic is None:
-            return await self._not_understood(reading, asked, context)
-        if reading.topic in ABOUT_NO_EVENT:
-            return _Answer(self._events.answer_without_event(reading.topic))
-        if reading.topic is Topic.COMPARE and len(typed) > 1:
+        if parsed.topic is None:
+            return await self._not_understood(parsed, asked, context)
+        if parsed.topic in ABOUT_NO_EVENT:
+            return _Answer(self._events.answer_without_event(parsed.topic))
+        if parsed.topic is Topic.COMPARE and len(typed) > 1:
             superevents = [await self._events.get(event) for event in typed]
             return _Answer(self._events.compare(superevents), is_shareable=True)
-        if reading.topic is Topic.COMPARE and typed and context is not None and context.thread_ts is not None:
+        if parsed.topic is Topic.COMPARE and typed and context is not None and context.thread_ts is not None:
             here = await self._events.find_subject([], "", context)
             if here.superevent is not None and here.introduction is None:
                 # In an event's thread "compare S230518h" means that event with the thread's.
@@ -339,16 +339,16 @@ class CommandRouter:
                     self._events.compare([here.superevent, await self._events.get(typed[0])]),
                     is_shareable=True,
                 )
-        if reading.topic is Topic.CARD and names_sites(" ".join(unexplained_words(reading.arguments))):
+        if parsed.topic is Topic.CARD and names_sites(" ".join(unexplained_words(parsed.arguments))):
             # "Palomar S230518h"
-            words = " ".join(unexplained_words(reading.arguments))
+            words = " ".join(unexplained_words(parsed.arguments))
             return await self._answer_about_event(self._commands_by_word["visible"], words, typed, context)
         # "mute it? Trigger1" asks about that event, in another event's thread too.
-        words = reading.arguments if reading.topic is Topic.PEOPLE else ""
+        words = parsed.arguments if parsed.topic is Topic.PEOPLE else ""
         subject = await self._events.find_subject(typed, words, context)
         if subject.superevent is None:
             return _Answer(helping.error_message(NO_EVENT))
-        answered = await self._answer_topic(subject.superevent, reading, context)
+        answered = await self._answer_topic(subject.superevent, parsed, context)
         if subject.introduction is not None:
             answered = replace(
                 answered, message=answer.with_introduction(subject.introduction, answered.message)
@@ -356,34 +356,36 @@ class CommandRouter:
         return replace(answered, chosen_id=subject.name if subject.is_chosen else None)
 
     async def _answer_topic(
-        self, superevent: Superevent, reading: Reading, context: CommandContext | None
+        self, superevent: Superevent, parsed: ParsedQuestion, context: CommandContext | None
     ) -> _Answer:
-        assert reading.topic is not None
-        message = await self._events.answer_topic(superevent, reading.topic, reading.arguments, context)
+        assert parsed.topic is not None
+        message = await self._events.answer_topic(superevent, parsed.topic, parsed.arguments, context)
         return await self._with_thread_link(CommandAnswer(message, superevent.superevent_id), context, True)
 
     async def _split_nonstandard(self, asked: str) -> tuple[str, str] | None:
         """Return the id in another form than LVK's that a question begins with, and the rest."""
         return await self._events.split_leading_nonstandard_id(" ".join(asked.split()))
 
-    def _read_about_nonstandard(self, rest: str) -> Reading:
+    def _read_about_nonstandard(self, rest: str) -> ParsedQuestion:
         return self._expanded(read_question(rest, 1, self._commands_by_word.keys(), self._safe_words))
 
     async def _answer_nonstandard(
-        self, superevent_id: str, reading: Reading, context: CommandContext | None
+        self, superevent_id: str, parsed: ParsedQuestion, context: CommandContext | None
     ) -> _Answer:
         """Answer a question that begins with an id which isn't in LVK's form, and may hold blanks."""
         superevent = await self._events.get_by_id(superevent_id)
-        command = None if reading.command is None else self._commands_by_word[reading.command]
+        command = None if parsed.command is None else self._commands_by_word[parsed.command]
         if command is not None and command.event_handler is not None:
-            if context is not None and command.is_mutating(reading.arguments):
+            if context is not None and command.is_mutating(parsed.arguments):
                 context = await self._authorizer.authorize(context)
-            message = await command.event_handler(superevent, reading.arguments, context)
+            message = await command.event_handler(superevent, parsed.arguments, context)
             return await self._with_thread_link(CommandAnswer(message, superevent_id), context, True)
-        topic = reading.topic or Topic.CARD
-        return await self._answer_topic(superevent, replace(reading, command=None, topic=topic), context)
+        topic = parsed.topic or Topic.CARD
+        return await self._answer_topic(superevent, replace(parsed, command=None, topic=topic), context)
 
-    async def _not_understood(self, reading: Reading, asked: str, context: CommandContext | None) -> _Answer:
+    async def _not_understood(
+        self, parsed: ParsedQuestion, asked: str, context: CommandContext | None
+    ) -> _Answer:
         question = " ".join(asked.split())
         named = await self._split_nonstandard(asked)
         if named is not None:
@@ -396,7 +398,7 @@ class CommandRouter:
         first = question.partition(" ")[0]
         if looks_like_event_id(first):
             return _Answer(await self._events.suggest_ids(first))
-        return _Answer(helping.unknown_command(question, reading.nearest))
+        return _Answer(helping.unknown_command(question, parsed.nearest))
 
     async def _with_thread_link(
         self, answered: CommandAnswer, context: CommandContext | None, is_shareable: bool
@@ -410,10 +412,10 @@ class CommandRouter:
         return _Answer(message, answered.superevent_id, is_shareable)
 
 
-def _acts(reading: Reading) -> bool:
+def _acts(parsed: ParsedQuestion) -> bool:
     """Return whether a command acts at once, and its words don't end with a note, in which all may stand."""
-    return reading.command in ACTING_COMMANDS and not (
-        reading.command == "observe change" and has_note(reading.arguments)
+    return parsed.command in ACTING_COMMANDS and not (
+        parsed.command == "observe change" and has_note(parsed.arguments)
     )
 
 

@@ -169,7 +169,7 @@ class SiteCommands:
         return {site.name: site}, _merge_telescope(site.name, said, present)
 
     def _added_with(self, telescope: Telescope, new: Sequence[Site], before: ChannelSites) -> str:
-        """Return what a change of a telescope did."""
+        """Return the answer to a change of a telescope."""
         is_known = find_own_site(telescope.site, before.sites) is not None
         said = (
             f"{telescope.site}: {telescope_text.telescope(telescope)}."
@@ -307,7 +307,7 @@ def _added(new: Sequence[Site], before: ChannelSites) -> str:
 
 
 def _taken_for(named: Mapping[str, Site]) -> list[str]:
-    """Return which typed names stand for which sites of another name, and how to add another telescope there.
+    """Return lines on typed names that stand for sites of another name, and on how to add what was meant.
 
     A mountain or an instrument is known as one observatory there: "Mauna Kea" is Keck.
     """

@@ -90,7 +90,7 @@ def answer_for(result: SubscriptionResult) -> Message:
 
 
 def _with_idle_conditions(criteria: Criteria, message: Message) -> Message:
-    """Say of conditions that every notice meets that they choose nothing."""
+    """Add a sentence about conditions that every notice meets: they choose nothing."""
     idle = idle_conditions(criteria.filter)
     if not idle:
         return message

@@ -56,7 +56,7 @@ _REMOVED_FIELD = re.compile(r"^(?P<site>.*?)[\s,]*\b(?:fov|fields?[\s-]of[\s-]vi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelescopeWords:
-    """What a person said of the telescope at a site; None for what they left open."""
+    """A telescope at a site as a person describes it; None for values that they left open."""
 
     footprint: Footprint | None = None
     exposure: timedelta | None = None

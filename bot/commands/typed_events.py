@@ -59,7 +59,7 @@ class TypedEvent:
     """The words that name it, as they were typed."""
     start: int
     end: int
-    """Where they stand in the text."""
+    """Begin and end of the words in the text."""
     superevent_id: str | None = None
     """The id in canonical form; None if only a day or a catalogue name was typed."""
     id_prefix: str | None = None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
@@ -19,6 +18,7 @@ from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
 from bot.commands.list_verbs import read_verb_behind
 from bot.commands.observe_sentences import read_observe_sentence
+from bot.commands.parsed_question import ParsedQuestion as ParsedQuestion
 from bot.commands.people_questions import asks_who_has_it, asks_who_observes, wants_to_take
 from bot.commands.plan_sentences import read_plan_sentence
 from bot.commands.position_sentences import has_position, position_words
@@ -29,22 +29,6 @@ from bot.commands.stopping_sentences import nearest_to_stopping, read_muting
 from bot.commands.topics import ABOUT_NO_EVENT as ABOUT_NO_EVENT
 from bot.commands.topics import Topic as Topic
 from bot.commands.topics import asks_about, topic_of, words_besides, words_pattern
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How a question was understood: one of `command` and `topic` is given, or neither."""
-
-    command: str | None = None
-    """A word of the command table."""
-    arguments: str = ""
-    topic: Topic | None = None
-    corrected: str | None = None
-    """The typed word that was taken for `command`; None if it was typed as it is spelled."""
-    nearest: str | None = None
-    """For a question that isn't understood: the command that is the most similar."""
-    is_filter_guess: bool = False
-    """True if `arguments` are read as a filter because nothing else fits; they may be none."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -119,7 +103,7 @@ _PERIOD_AFTER_LAST = re.compile(
 
 def read_question(
     text: str, event_count: int, commands: Collection[str], safe_commands: Mapping[str, str]
-) -> Reading:
+) -> ParsedQuestion:
     """Return how a question is understood; `text` is without the events that it names, `event_count` of them.
 
     `commands` are all words of commands, in lower case; `safe_commands` maps those that change nothing, and
@@ -133,16 +117,16 @@ def read_question(
     first = words[0].casefold().strip(",:;") if words else ""
     if not words:
         if event_count == 0:
-            return Reading(command="help")
-        return Reading(topic=Topic.CARD if event_count == 1 else Topic.COMPARE)
+            return ParsedQuestion(command="help")
+        return ParsedQuestion(topic=Topic.CARD if event_count == 1 else Topic.COMPARE)
     if _PERIOD_AFTER_LAST.match(text) and "events" in commands:
-        return Reading(command="events", arguments=text)
+        return ParsedQuestion(command="events", arguments=text)
     if first in commands and not _is_sentence(first, words, event_count):
-        return Reading(command=first, arguments=text[len(words[0]) :].strip())
+        return ParsedQuestion(command=first, arguments=text[len(words[0]) :].strip())
     sentence = _POLITE_HEAD.sub("", " ".join(words)).rstrip(TRAILING_MARKS)
     folded = sentence.casefold()
     if (muting := read_muting(folded)) is not None and muting[0] in commands:
-        return Reading(command=muting[0], arguments=muting[1])
+        return ParsedQuestion(command=muting[0], arguments=muting[1])
     if len(words) <= MAX_SENTENCE_WORDS:
         found = _read_sentence(sentence, folded, event_count, commands)
         if found is not None:
@@ -161,82 +145,90 @@ def _is_sentence(first: str, words: Sequence[str], event_count: int) -> bool:
     return first == "history" and event_count == 0 and not named.isdisjoint(map(str.casefold, words))
 
 
-def _read_sentence(sentence: str, folded: str, event_count: int, commands: Collection[str]) -> Reading | None:
+def _read_sentence(
+    sentence: str, folded: str, event_count: int, commands: Collection[str]
+) -> ParsedQuestion | None:
     plain = re.sub(r"[^\w\s'@<>=/.+:°-]", " ", folded)
     plain = " ".join(plain.split())
     if _GREETINGS.fullmatch(plain):
-        return Reading(topic=Topic.GREETING)
+        return ParsedQuestion(topic=Topic.GREETING)
     if _THANKS.fullmatch(plain):
-        return Reading(topic=Topic.THANKS)
+        return ParsedQuestion(topic=Topic.THANKS)
     if _OWN_STATE.search(plain) and not event_count:
-        return Reading(command="status")
+        return ParsedQuestion(command="status")
     if not event_count and (drill := read_drill_sentence(plain)) is not None:
-        return Reading(nearest=drill)
+        return ParsedQuestion(nearest=drill)
     if re.search(r"\bsubscri(?:bed|ptions?)\b", plain) and not event_count:
         page = "history" if re.search(r"\b(?:history|changed|changes)\b", plain) else ""
-        return Reading(command="subscriptions", arguments=page)
+        return ParsedQuestion(command="subscriptions", arguments=page)
     if "observe" in commands and (report := read_observe_sentence(sentence)) is not None:
-        return Reading(command="observe", arguments=report)
+        return ParsedQuestion(command="observe", arguments=report)
     if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
-        return Reading(command="check", arguments=inside["what"])
+        return ParsedQuestion(command="check", arguments=inside["what"])
     if not event_count and _HAPPENED.fullmatch(plain) and "events" in commands:
-        return Reading(command="events", arguments="last night")
+        return ParsedQuestion(command="events", arguments="last night")
     if not event_count and (how := _HOW_TO.search(plain)):
-        return Reading(command="help", arguments=how[1])
+        return ParsedQuestion(command="help", arguments=how[1])
     if "help" in plain.split():
-        return Reading(command="help", arguments=" ".join(unexplained_words(plain.replace("help", ""))))
+        return ParsedQuestion(
+            command="help", arguments=" ".join(unexplained_words(plain.replace("help", "")))
+        )
     if event_count > 1:
-        return Reading(topic=Topic.COMPARE)
+        return ParsedQuestion(topic=Topic.COMPARE)
     if has_position(sentence):
-        return Reading(command="check", arguments=position_words(sentence))
+        return ParsedQuestion(command="check", arguments=position_words(sentence))
     if wants_to_take(plain):
-        return Reading(topic=Topic.TAKING)
+        return ParsedQuestion(topic=Topic.TAKING)
     if asks_who_has_it(plain):
-        return Reading(topic=Topic.PEOPLE)
+        return ParsedQuestion(topic=Topic.PEOPLE)
     if "observe" in commands and asks_who_observes(plain):
-        return Reading(command="observe")
+        return ParsedQuestion(command="observe")
     if event_count == 0 and _RUNS.search(plain) and (_RUNS_CONTEXT.search(plain)) and not _names_class(plain):
-        return Reading(topic=Topic.RUNS)
+        return ParsedQuestion(topic=Topic.RUNS)
     if _COMPARE.search(plain) and event_count:
-        return Reading(topic=Topic.COMPARE)
+        return ParsedQuestion(topic=Topic.COMPARE)
     if "grades" in commands and (grades := _read_grade_question(plain, event_count)) is not None:
         return grades
     if "candidates" in commands and (meant := read_candidate_sentence(plain, event_count)):
-        return Reading(command="candidates") if meant == "candidates" else Reading(nearest=meant)
+        return (
+            ParsedQuestion(command="candidates") if meant == "candidates" else ParsedQuestion(nearest=meant)
+        )
     if "galaxies" in commands and (asked := read_galaxy_sentence(sentence, event_count)) is not None:
-        return Reading(command="galaxies", arguments=asked)
+        return ParsedQuestion(command="galaxies", arguments=asked)
     if "plan" in commands and (plan := read_plan_sentence(sentence)) is not None:
-        return Reading(command="plan", arguments=plan)
+        return ParsedQuestion(command="plan", arguments=plan)
     if "coverage" in commands and asks_for_coverage(plain):
-        return Reading(command="coverage", arguments=" ".join(unexplained_words(besides_coverage(plain))))
+        return ParsedQuestion(
+            command="coverage", arguments=" ".join(unexplained_words(besides_coverage(plain)))
+        )
     if (command := _inner_command(plain, event_count, commands)) is not None:
         return command
     if event_count and asks_about(plain, Topic.COINCIDENCE):
-        return Reading(topic=Topic.COINCIDENCE, arguments=plain)
+        return ParsedQuestion(topic=Topic.COINCIDENCE, arguments=plain)
     is_stopping = not event_count and nearest_to_stopping(plain) is not None
     if _VISIBLE.search(plain) and not is_stopping and (event_count or not _names_class(plain)):
         rest = [
             word for word in sentence.split() if word.casefold().strip(TRAILING_MARKS) not in _VISIBLE_FILLERS
         ]
-        return Reading(command="visible", arguments=" ".join(rest))
+        return ParsedQuestion(command="visible", arguments=" ".join(rest))
     if event_count:
         topic = topic_of(plain)
         corrected = None if topic is not None else _corrected_detail(plain)
-        return corrected or Reading(topic=topic or Topic.CARD, arguments=plain)
+        return corrected or ParsedQuestion(topic=topic or Topic.CARD, arguments=plain)
     return _read_list_question(sentence, plain)
 
 
-def _read_grade_question(plain: str, event_count: int) -> Reading | None:
+def _read_grade_question(plain: str, event_count: int) -> ParsedQuestion | None:
     """Return what "would we trigger", "is it gold" or "which criteria are there" asks for."""
     if asks_for_change(plain):
-        return Reading(nearest="criteria")
+        return ParsedQuestion(nearest="criteria")
     if not event_count and asks_for_list(plain):
-        return Reading(command="criteria")
+        return ParsedQuestion(command="criteria")
     is_asked = asks_for_grades(plain, event_count) and not _SUBSCRIBING.search(plain)
-    return Reading(command="grades", arguments=plain) if is_asked else None
+    return ParsedQuestion(command="grades", arguments=plain) if is_asked else None
 
 
-def _inner_command(plain: str, event_count: int, commands: Collection[str]) -> Reading | None:
+def _inner_command(plain: str, event_count: int, commands: Collection[str]) -> ParsedQuestion | None:
     """Return the command of a sentence about an event in which its word stands: "show me the map of it"."""
     words = plain.split()
     about_event = event_count > 0 or bool({"it", "this", "its"} & set(words))
@@ -244,7 +236,7 @@ def _inner_command(plain: str, event_count: int, commands: Collection[str]) -> R
         return None
     formats = [word for word in words if word in (*_FORMATS, "region")]
     if formats and ("export" in words or formats[0] in _FORMATS):
-        return Reading(command="tiles" if formats[0] == "tiles" else "export", arguments=formats[0])
+        return ParsedQuestion(command="tiles" if formats[0] == "tiles" else "export", arguments=formats[0])
     for word, command in (
         ("map", "map"),
         ("skymap", "map"),
@@ -260,11 +252,11 @@ def _inner_command(plain: str, event_count: int, commands: Collection[str]) -> R
         ("preliminary", "history"),
     ):
         if word in words and command in commands:
-            return Reading(command=command, arguments=words[0] if words[1:] == [word] else "")
+            return ParsedQuestion(command=command, arguments=words[0] if words[1:] == [word] else "")
     if not event_count and words[:1] == ["show"]:
         for word in words[1:]:
             if word in ("sites", "subscriptions", "help", "status", "latest"):
-                return Reading(command=word)
+                return ParsedQuestion(command=word)
     return None
 
 
@@ -285,12 +277,14 @@ _DETAILS = (
 """Commands about an event to which a misspelled word of a sentence with an id is corrected."""
 
 
-def _corrected_detail(plain: str) -> Reading | None:
+def _corrected_detail(plain: str) -> ParsedQuestion | None:
     for word in unexplained_words(plain):
         near = near_words(word, _DETAILS)
         if near:
             rest = " ".join(other for other in unexplained_words(plain) if other != word)
-            return Reading(command=near[0], arguments=rest, corrected=None if word == near[0] else word)
+            return ParsedQuestion(
+                command=near[0], arguments=rest, corrected=None if word == near[0] else word
+            )
     return None
 
 
@@ -298,7 +292,7 @@ def _names_class(plain: str) -> bool:
     return re.search(r"\b(?:bns|nsbh|bbh|burst|bursts|cbc|ssm|massgap)\b", plain) is not None
 
 
-def _read_list_question(sentence: str, plain: str) -> Reading | None:
+def _read_list_question(sentence: str, plain: str) -> ParsedQuestion | None:
     """Return the search that "any BNS this week" asks for, or the question about the default event."""
     words = plain.split()
     if not words:
@@ -307,17 +301,17 @@ def _read_list_question(sentence: str, plain: str) -> Reading | None:
     if (asks_list and _names_class(plain)) or re.search(
         r"\b(?:how many|events|superevents|alerts|candidates)\b", plain
     ):
-        return Reading(command="events", arguments=sentence, is_filter_guess=True)
+        return ParsedQuestion(command="events", arguments=sentence, is_filter_guess=True)
     telling = unexplained_words(plain)
     if telling and set(telling) <= {"latest", "newest", "last"}:
-        return Reading(command="latest")
+        return ParsedQuestion(command="latest")
     if telling == ["sites"]:
-        return Reading(command="sites")
+        return ParsedQuestion(command="sites")
     topic = topic_of(plain)
     points_at_one = bool({"it", "this", "its"} & set(words))
     if topic is not None and (points_at_one or (not _names_class(plain) and _asks_about_one(plain, topic))):
-        return Reading(topic=topic, arguments=plain)
-    return Reading(command="events", arguments=sentence, is_filter_guess=True) if asks_list else None
+        return ParsedQuestion(topic=topic, arguments=plain)
+    return ParsedQuestion(command="events", arguments=sentence, is_filter_guess=True) if asks_list else None
 
 
 def _asks_about_one(plain: str, topic: Topic) -> bool:
@@ -337,20 +331,20 @@ def without_fillers(sentence: str) -> str:
 
 def _read_unknown(
     words: Sequence[str], event_count: int, commands: Collection[str], safe_commands: Mapping[str, str]
-) -> Reading:
+) -> ParsedQuestion:
     first = words[0].casefold().strip(TRAILING_MARKS)
     near = near_words(first, sorted(commands))
     if _SUBSCRIBING.search(" ".join(words).casefold()):
-        return Reading(nearest="subscribe")
+        return ParsedQuestion(nearest="subscribe")
     if first == "quiet" or (first == "be" and words[1:2] == ["quiet"]):
-        return Reading(nearest="help quiet")
+        return ParsedQuestion(nearest="help quiet")
     if not event_count and (stopping := nearest_to_stopping(" ".join(words).casefold())) is not None:
-        return Reading(nearest=stopping)
+        return ParsedQuestion(nearest=stopping)
     if near and near[0] in safe_commands and len(first) > 3:
-        return Reading(command=near[0], arguments=" ".join(words[1:]), corrected=words[0])
+        return ParsedQuestion(command=near[0], arguments=" ".join(words[1:]), corrected=words[0])
     if near or event_count:
-        return Reading(nearest=near[0] if near else None)
+        return ParsedQuestion(nearest=near[0] if near else None)
     if not unexplained_words(" ".join(words)):
-        return Reading()
+        return ParsedQuestion()
     command, arguments = read_verb_behind(words) or ("events", " ".join(words))
-    return Reading(command=command, arguments=arguments, is_filter_guess=True)
+    return ParsedQuestion(command=command, arguments=arguments, is_filter_guess=True)

@@ -39,7 +39,7 @@ class VisibleCommand:
         self._clock = clock
 
     async def answer(self, arguments: str, context: CommandContext | None) -> Message:
-        """Return what the named sites, or else the channel's own, can observe of an event.
+        """Answer how much of an event the named sites, or else the channel's own, can observe.
 
         It is about this night and the next, or about the night of a date that is named.
 

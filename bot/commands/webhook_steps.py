@@ -1,4 +1,4 @@
-"""Whether the operators' webhook is called where subscriptions have it as a step."""
+"""Checks whether the operators' webhook is called where subscriptions have it as a step."""
 
 from __future__ import annotations
 

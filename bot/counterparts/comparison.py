@@ -58,7 +58,7 @@ def _rank(candidate: Counterpart) -> tuple[object, ...]:
 
 
 def region_change(candidates: Sequence[Counterpart], before: Places) -> RegionChange | None:
-    """Return which candidates the newest map moved into or out of its 90 % region; None if it moved none.
+    """Return the candidates that the newest map moved into or out of its 90 % region; None if it moved none.
 
     `before` holds the candidates' places in the map before. A candidate that one of the maps has no tile for
     is outside there. Rejected candidates are left out.

@@ -101,7 +101,7 @@ def _merge_names(reports: Sequence[Report]) -> list[_Group]:
 
 
 class _Aliases:
-    """Which names are of one source, by all reports that give several."""
+    """Groups of names of one source each, from all reports that give several."""
 
     def __init__(self, keys: Iterable[Sequence[_Key]]) -> None:
         self._parent: dict[_Key, _Key] = {}

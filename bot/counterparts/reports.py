@@ -102,7 +102,7 @@ def added_reports(added: Iterable[AddedCandidate]) -> list[Report]:
 
 
 def message_source(message: RelatedMessage) -> CandidateSource:
-    """Return what a message is called as a source: "GCN 34763"."""
+    """Return the name of a message as a source: "GCN 34763"."""
     if message.number is not None:
         label = f"GCN {message.number}"
     else:

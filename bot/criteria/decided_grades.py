@@ -1,4 +1,4 @@
-"""What filters ask of criteria sets, answered without the sky map where that needn't be asked.
+"""Answers to filters' conditions on grades, without the sky map where that needn't be asked.
 
 So a channel that asks for TAROT's grade, or for Rubin's where the false-alarm rate alone decides, gets the
 notice at once instead of by deferred routing.
@@ -63,7 +63,7 @@ class DecidedGrades(Mapping[MapQuery, float | None]):
         return len(self._answers)
 
     def _outcome(self, slug: str) -> GradeOutcome | None:
-        """Return what is known without a map; None if the set can't be judged here."""
+        """Return the outcome as far as it is known without a map; None if the set can't be judged here."""
         if slug not in self._outcomes:
             set_ = BUILT_IN.get(slug)
             try:

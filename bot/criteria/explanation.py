@@ -26,7 +26,7 @@ from formatters.models.quantity import QUANTITIES
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """What a condition compares; all None for a condition without numbers."""
+    """The values that a condition compares; all None for a condition without numbers."""
 
     value: float | None = None
     limit: float | None = None
@@ -53,7 +53,7 @@ def _explain(condition: Filter, facts: NoticeFacts) -> ConditionOutcome:
 
 
 def _joined(filter_: Filter) -> Sequence[Filter]:
-    """Return what has to hold together; "not (BNS or NSBH)" is "not BNS" and "not NSBH"."""
+    """Return the conditions that have to hold together; "not (BNS or NSBH)" is "not BNS" and "not NSBH"."""
     match filter_:
         case And(parts):
             return [one for part in parts for one in _joined(part)]

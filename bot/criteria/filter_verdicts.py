@@ -1,4 +1,4 @@
-"""Whether a filter holds for a notice, or may still hold once what is missing is known.
+"""Verdicts of filters on a notice: each holds, fails, or may still hold once what is missing is known.
 
 Kleene's logic as in `bot.filters.evaluator`, but for one thing: there a value that the notice lacks can't
 match any more; here it can, if a later notice or the sky map may bring it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bot.criteria.failing import lacked_quantity
+from bot.criteria.complement import lacked_quantity
 from bot.filters.evaluator import UNDECIDED, UNKNOWN, MapProbabilities, TruthRange, evaluate_filter
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.notice_facts import NOT_STATED
@@ -31,7 +31,7 @@ _OF_MAP = frozenset({"area50", "area90", "distance", "z"})
 
 @dataclass(frozen=True, slots=True)
 class NoticeFacts:
-    """What a filter is judged by."""
+    """The facts about one notice by which filters are judged."""
 
     attributes: EventAttributes
     probabilities: MapProbabilities
@@ -45,7 +45,7 @@ class NoticeFacts:
 
 
 class FilterVerdict(NamedTuple):
-    """Whether a filter holds, and what is missing if that isn't decided."""
+    """The verdict on a filter, and what is missing if it isn't decided."""
 
     verdict: Verdict
     """HELD and FAILED are final for this notice; UNDECIDED hangs on its map, UNKNOWN on a value."""

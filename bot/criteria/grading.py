@@ -41,12 +41,12 @@ _REASONS = (
     WhyUndecided.NO_MAP,
     WhyUndecided.NOT_STATED,
 )
-"""What is said of several reasons, first the first: a map comes by itself, a value may never come."""
+"""Reasons in the order in which one of several is named: a map comes by itself, a value may never come."""
 
 
 @dataclass(frozen=True, slots=True)
 class _NoticeGrades:
-    """What a criteria set says about one notice."""
+    """A criteria set's judgement of one notice."""
 
     certain: tuple[str, ...] = ()
     """The grade; of `rubin-2026` one for each category that holds, the one that takes precedence first."""
@@ -244,7 +244,7 @@ def _since_last_end(notices: Sequence[Notice]) -> Sequence[Notice]:
 def _newest_grades(
     set_: CriteriaSet, superevent: Superevent, judged: Notice, measured: MeasuredNotices
 ) -> tuple[str, ...] | None:
-    """Return what the newest notice's numbers give, None if it is the judged one or isn't decided."""
+    """Return the grades by the newest notice's numbers, None if it is the judged one or isn't decided."""
     newest = superevent.latest_with_event
     if newest is None or newest.key == judged.key:
         return None
@@ -253,7 +253,7 @@ def _newest_grades(
 
 
 def _judge_notice(set_: CriteriaSet, notice: Notice, measurements: MapMeasurements) -> _NoticeGrades:
-    """Return what the set says about the numbers of one notice that carries an event."""
+    """Judge the numbers of one notice that carries an event."""
     if _is_rubin(set_):
         return _rubin_grades(_judge_rubin(notice, measurements))
     facts = _facts(set_, notice, measurements)

@@ -1,4 +1,4 @@
-"""What judging a criteria set needs of a notice's sky map; measured by `bot.skymap_service.grading`."""
+"""The measurements of a sky map by which criteria sets judge; `bot.skymap_service.grading` makes them."""
 
 from __future__ import annotations
 

@@ -29,10 +29,10 @@ from formatters.models.filter import FIELDS, Filter, GradeCondition, conditions
 from formatters.models.notice import canonical_id
 
 _PART = re.compile(r"""(?:(?<=from )"[^"\n]*"|[^;\n])+""", re.IGNORECASE)
-"""What stands between semicolons and new lines; a site's name in quotes may contain a semicolon."""
+"""The text between semicolons and new lines; a site's name in quotes may contain a semicolon."""
 _EXAMPLE = "Gold: NS distance<150; Silver: NS distance<300"
 _CONDITION = re.compile(rf"(?:{'|'.join(FIELDS)})|(?:near|visible from) .*", re.IGNORECASE)
-"""What stands before the first colon where a condition has it, and no grade is named."""
+"""The words before a condition's own first colon, and no grade is named."""
 _NEXT_GRADE = re.compile(r"[\s,]([^\W\d_][\w+-]*):\s")
 """The name of a further grade, where nothing parts it from the conditions before it."""
 _OF_SUBSCRIPTIONS = frozenset(
@@ -43,7 +43,7 @@ _OF_SUBSCRIPTIONS = frozenset(
 )
 """Words beside the filter of a subscription or a question."""
 _OUTCOMES = frozenset(("undecided", "none", "no grade", "no trigger"))
-"""What messages say of an event without a grade."""
+"""Words of messages about an event without a grade."""
 _NO_SLUGS = frozenset(
     (
         *("add", "show", "edit", "remove", "list", "help", "anyway", "latest", "events"),

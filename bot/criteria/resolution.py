@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import lru_cache, reduce
 from operator import or_
 
-from bot.criteria.failing import failing
+from bot.criteria.complement import complement
 from bot.criteria.presets import RUBIN
 from bot.criteria.rubin_2026 import grades_meeting
 from bot.filters.limits import CACHE_SIZE
@@ -146,7 +146,7 @@ def _any_of(filters: Sequence[Filter]) -> Filter:
 
 def _first_of(better: Sequence[Filter], wanted: Sequence[Filter]) -> Filter:
     """Return the filter that one of the wanted grades holds and each better one fails."""
-    return _any_of(wanted) & failing(_any_of(better)) if better and wanted else _any_of(wanted)
+    return _any_of(wanted) & complement(_any_of(better)) if better and wanted else _any_of(wanted)
 
 
 def _check_condition(

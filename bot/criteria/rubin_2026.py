@@ -55,7 +55,7 @@ _ORDERED = (("SSM Gold", "SSM Silver"), ("Gold", "Silver", "Bronze"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryOutcome:
-    """Whether a notice belongs to one of the rules' categories, and with which grade."""
+    """The verdict on a notice's membership in one of the rules' categories, and its grade there."""
 
     name: str
     """"SSM", "BBH", "lensed BNS" or "BNS/NSBH"."""
@@ -66,14 +66,14 @@ class CategoryOutcome:
     """All have to hold; of a condition's alternatives one suffices. Where the search alone decides that the
     category is out of the question, that is the only one."""
     possible: tuple[str, ...] = ()
-    """Where it is unknown or undecided: the grades that it may turn out to have, the best first."""
+    """If unknown or undecided, the grades that it may turn out to have, the best first."""
     why_undecided: WhyUndecided | None = None
     """Given exactly if `possible` isn't empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RubinJudgement:
-    """What the rules say about one notice."""
+    """The rules' judgement of one notice."""
 
     categories: tuple[CategoryOutcome, ...]
     """All four, in the order in which they take precedence."""

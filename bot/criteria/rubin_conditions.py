@@ -23,7 +23,7 @@ FAR_ONE_A_YEAR = 1 / YEAR
 FAR_ONE_IN_THREE_YEARS = FAR_ONE_A_YEAR / 3
 """Hz."""
 ROUNDING = 1e-9
-"""What adding up probabilities may lose or gain.
+"""Rounding error of a sum of probabilities.
 
 A sum within this of a limit counts as equal to it: 0.1 + 0.2 + 0.6 reaches 0.9, and 0.5 + 0.4 isn't above it,
 whatever the last binary digit says. Numbers that are stated singly are compared as they are.
@@ -44,28 +44,28 @@ class NoticeConditions:
         self._event = event
 
     def sub_solar(self, section: str) -> ConditionOutcome:
-        """The event comes from the search for sub-solar masses; unknown if the notice names no search."""
+        """Check that the event comes from the search for sub-solar masses; unknown without a search."""
         return _condition("the search is SSM", section, self._is_sub_solar())
 
     def not_sub_solar(self) -> ConditionOutcome:
-        """The event doesn't: those of that search are judged by the SSM rule alone."""
+        """Check that the event doesn't come from that search, whose events the SSM rule alone judges."""
         found = self._is_sub_solar()
         return _condition("the search isn't SSM", PRODUCERS_CODE, None if found is None else not found)
 
     def far_below(self, words: str, limit: float, section: str) -> ConditionOutcome:
-        """The event's own FAR, not that of a coincidence, is below a limit in Hz."""
+        """Check that the event's own FAR, not that of a coincidence, is below a limit in Hz."""
         far = None if self._event is None else self._event.far
         holds = None if far is None else far < limit
         return _condition(f"FAR < {words}", section, holds, far, limit, unit="Hz")
 
     def at_least(self, name: str, limit: float, section: str) -> ConditionOutcome:
-        """A property is at least `limit`."""
+        """Check that a property is at least `limit`."""
         value = self._stated(name)
         holds = None if value is None else value >= limit
         return _probability(f"{name} ≥ {limit:g}", section, holds, value, limit)
 
     def below(self, name: str, limit: float, section: str) -> ConditionOutcome:
-        """The probability of a class is below `limit`."""
+        """Check that the probability of a class is below `limit`."""
         value = self._stated(name)
         holds = None if value is None else value < limit
         return _probability(f"{name} < {limit:g}", section, holds, value, limit)
@@ -79,7 +79,7 @@ class NoticeConditions:
         return _probability(text, section, holds if is_known else None, total if is_known else None, limit)
 
     def mass_within(self, low: float, high: float, text: str, section: str) -> ConditionOutcome:
-        """The bins of the chirp mass that lie whole within a range (M☉) hold at least 0.9.
+        """Check that the bins of the chirp mass that lie whole within a range (M☉) hold at least 0.9.
 
         The bins are taken as they are, in whichever frame. Without any that is false, as the rules have it;
         with some that can't be read it is unknown.
@@ -99,7 +99,7 @@ class NoticeConditions:
         return _probability(text, section, held >= limit - ROUNDING, held, limit)
 
     def in_gap_with_class(self, text: str, section: str) -> ConditionOutcome:
-        """The chirp mass lies in 2.3 to 5.5 M☉, and BNS + NSBH is above 0.1; the value is the mass's."""
+        """Check that the chirp mass is 2.3 to 5.5 M☉ and BNS + NSBH above 0.1; the value is the mass's."""
         mass = self.mass_within(2.3, 5.5, text, section)
         verdict = combine((mass, self.neutron_star_above(0.1, text, section)))
         return replace(mass, verdict=verdict)
@@ -150,7 +150,7 @@ class SkyConditions:
         return min(self.sky.observable_area, largest)
 
     def reaches_south(self) -> ConditionOutcome:
-        """A part of the 90 % region lies south of +30°."""
+        """Check that a part of the 90 % region lies south of +30°."""
         text = "not all of the 90 % region lies north of +30°"
         holds = None if self.sky is None else not self.sky.is_all_north
         return _condition(text, PRODUCERS_CODE, holds, missing=self._missing)
@@ -165,19 +165,19 @@ class SkyConditions:
         return _condition(text, section, holds, area, unit="deg²", missing=self._missing)
 
     def off_plane(self, maximum: float, section: str) -> ConditionOutcome:
-        """The probability in the trimmed Ω_obs off the Galactic plane is above 0.1."""
+        """Check that the probability in the trimmed Ω_obs off the Galactic plane is above 0.1."""
         value = None if self.sky is None else self.sky.off_plane_probability[maximum]
         return self._above("probability in Ω_obs at |b| > 10° is above 0.1", section, value, 0.1)
 
     def observable_share(self, limit: float, section: str) -> ConditionOutcome:
-        """The share of all the map's probability that Rubin can observe is above a limit."""
+        """Check that the share of all the map's probability that Rubin can observe is above a limit."""
         value = None if self.sky is None else self.sky.all_observable_probability
         return self._above(f"observable part of all the probability > {limit:g}", section, value, limit)
 
     def area_90(
         self, limit: float, text: str, section: str, holds: Callable[[float], bool]
     ) -> ConditionOutcome:
-        """The 90 % area, deg², is within a limit.
+        """Check that the 90 % area, deg², is within a limit.
 
         Before the map is measured for the rules, the area that messages state, never larger, can deny it.
         """

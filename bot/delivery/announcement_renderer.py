@@ -24,7 +24,7 @@ class AnnouncementRenderer:
         return RenderedMessage(message=subscription_messages.confirmation(subscription))
 
     async def change(self, delivery: Delivery) -> RenderedMessage | None:
-        """Return who changed what; None if there is nothing to announce any more."""
+        """Return the message about a change and its author; None if there is nothing to announce any more."""
         changes = await self._subscriptions.changes_to_announce(delivery.id)
         if changes is None:
             return None
@@ -35,6 +35,6 @@ class AnnouncementRenderer:
         return RenderedMessage(message=welcome.message())
 
     async def mention_refused(self, delivery: Delivery) -> RenderedMessage | None:
-        """Return whom Slack refuses to mention; None if nothing is refused any more."""
+        """Return the post about targets that Slack refuses to mention; None if it refuses none any more."""
         refused = await self._refused_mentions.for_refusal(delivery.subject_id)
         return RenderedMessage(message=subscription_messages.mention_refused(refused)) if refused else None

@@ -13,7 +13,7 @@ from bot.store.outbox.images import ImageRepository
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardRepositories:
-    """What cards alone show; `details` says first which of it a card has."""
+    """The repositories of what cards alone show; `details` says first which of it a card has."""
 
     details: CardDetailRepository
     observers: ObserverRepository

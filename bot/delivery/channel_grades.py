@@ -1,4 +1,4 @@
-"""What the criteria sets of a channel say of a superevent, for the messages that show it.
+"""The grades that a channel's criteria sets give a superevent, for the messages that show it.
 
 Words come first: a set that can't be judged, now or ever, keeps no message back.
 """
@@ -45,7 +45,7 @@ class Grading(Protocol):
     """
 
     def outcome_without_map(self, set_: CriteriaSet, superevent: Superevent) -> GradeOutcome:
-        """Return what is certain without measuring a sky map, at once."""
+        """Return the outcome as far as it is certain without measuring a sky map."""
         ...
 
     def cached_outcome(self, set_: CriteriaSet, superevent: Superevent) -> GradeOutcome | None:
@@ -59,7 +59,7 @@ class Grading(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GradesAtOnce:
-    """What is known of a channel's grades without waiting."""
+    """A channel's grades as far as they are known without waiting."""
 
     outcomes: tuple[GradeOutcome, ...] = ()
     is_preliminary: bool = False
@@ -95,7 +95,7 @@ class ChannelGrades:
             return ()
 
     def at_once(self, sets: tuple[CriteriaSet, ...], superevent: Superevent) -> GradesAtOnce:
-        """Return what each set says for certain now, without measuring a sky map."""
+        """Return the grades that are certain now, without measuring a sky map."""
         key = (sets, _notice_keys(superevent))
         kept = self._at_once.get(key)
         if kept is not None:
@@ -114,7 +114,7 @@ class ChannelGrades:
         return found
 
     async def judge(self, sets: tuple[CriteriaSet, ...], superevent: Superevent) -> tuple[GradeOutcome, ...]:
-        """Return what each set says, after measuring what it needs. Raises StoreUnavailable.
+        """Return the outcome of each set, after measuring what it needs. Raises StoreUnavailable.
 
         What takes too long stays undecided until the next message. None says anything after a defect that
         the grading couldn't survive.

@@ -26,7 +26,9 @@ _RESTORED_KINDS = (DeliveryKind.ROOT, DeliveryKind.EDIT, *_FOLLOW_UP_KINDS)
 
 
 class DegradedMessages:
-    """What each delivery lost so far. It lives in memory: after a restart a message is tried whole again."""
+    """The parts that each delivery lost so far. It lives in memory: after a restart a message is tried whole
+    again.
+    """
 
     def __init__(self) -> None:
         self._dropped_so_far: dict[int, tuple[DroppedPart, ...]] = {}

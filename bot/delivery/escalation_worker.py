@@ -1,4 +1,13 @@
-"""Worker that takes the steps of escalations when they are due, for the workspaces of this process."""
+"""Worker that takes the steps of escalations when they are due, for the workspaces of this process.
+
+An escalation calls people until somebody has the event. A mention writes the steps that follow it as rows, in
+the transaction of the notice (`bot.store.outbox.mention_writer`). This worker, woken by `DuePoller` each
+second in which some are due, takes them: `bot.routing.escalation` decides what becomes of each, and
+`bot.store.events.escalations` writes its message or webhook call in the transaction that takes the step. "I
+have it" (`bot.store.channels.acknowledgements`) and a step exclude each other there. `bot.monitoring.webhook`
+makes the calls that `bot.routing.escalation_calls` decides. A drill is an escalation without a thread
+(`bot.store.channels.drills`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +18,7 @@ import structlog
 
 from bot.delivery.due_poller import FALLBACK_POLL_S
 from bot.routing.escalation import StepAction
+from bot.runtime.callbacks import always, never, no_op
 from bot.runtime.polling_worker import run_polling_worker
 from bot.runtime.wakeups import Wakeups
 from bot.store.channels.drills import DrillRepository
@@ -28,9 +38,9 @@ class EscalationWorker:
         clock: Callable[[], datetime],
         wakeups: Wakeups,
         *,
-        can_call: Callable[[str], bool] = lambda _: False,
-        on_decided: Callable[[Sequence[StepAction]], None] = lambda _: None,
-        is_clock_trusted: Callable[[], bool] = lambda: True,
+        can_call: Callable[[str], bool] = never,
+        on_decided: Callable[[Sequence[StepAction]], None] = no_op,
+        is_clock_trusted: Callable[[], bool] = always,
     ) -> None:
         """`can_call` tells whether the operators' webhook is there, and may be called for a workspace.
 

@@ -52,7 +52,7 @@ class EventStates:
 
 
 def render_or_fallback(superevent: Superevent, *renders: Callable[[], Message]) -> Message:
-    """Return what the first of `renders` returns that doesn't raise, such as a card without its grades.
+    """Return the result of the first of `renders` that doesn't raise, such as a card without its grades.
 
     If all raise, return a message that says so: every alert reaches people.
     """

@@ -70,7 +70,7 @@ _Key = tuple[
 
 @dataclass(frozen=True, slots=True)
 class _Beside:
-    """What a reply shows beside messages and candidates."""
+    """The parts of a Follow-up reply beside its messages and candidates."""
 
     nearby: tuple[NearbyCoincidence, ...] | None
     """None after a failure: there may be some."""
@@ -207,7 +207,7 @@ class FollowUpRenderer:
             levels_failed=True,
         )
         checked = await _or_none(self._check(plain), "levels", superevent) or plain
-        told = replace(
+        reply = replace(
             checked,
             candidates=known or (),
             region_change=moved,
@@ -215,23 +215,23 @@ class FollowUpRenderer:
             galaxies=beside.galaxies,
             coverage=beside.coverage,
         )
-        rendered = _word(told, plain)
+        rendered = _word(reply, plain)
         if rendered is None and (known is None or beside.nearby is None):
             raise _Incomplete
         return rendered
 
-    async def _check(self, told: FollowUp) -> FollowUp:
+    async def _check(self, reply: FollowUp) -> FollowUp:
         """Return the reply with the places of all positions that it may show."""
         levels = self._services.levels
-        newest = await levels.newest_map(told.superevent)
+        newest = await levels.newest_map(reply.superevent)
         if newest is None:
-            return replace(told, levels_failed=False)
-        shown = told.entries[: follow_up.MAX_ENTRIES]
+            return replace(reply, levels_failed=False)
+        shown = reply.entries[: follow_up.MAX_ENTRIES]
         positions = [one.position for entry in shown for one in entry.positions]
         places = await levels.check_on(newest, _without_distant_ones(positions))
         map_ = LevelsMap(notice=newest.notice, is_combined=newest.is_combined, unread=newest.unread)
         if places is None:
-            return replace(told, levels_map=map_)
+            return replace(reply, levels_map=map_)
         found = iter(places)
         entries = [
             replace(
@@ -241,8 +241,8 @@ class FollowUpRenderer:
             )
             for entry in shown
         ]
-        rest = told.entries[len(shown) :]
-        return replace(told, entries=(*entries, *rest), levels_map=map_, levels_failed=False)
+        rest = reply.entries[len(shown) :]
+        return replace(reply, entries=(*entries, *rest), levels_map=map_, levels_failed=False)
 
     async def _overlap(self, map_: EventMap, message: RelatedMessage) -> float | None:
         details = message.details
@@ -251,19 +251,19 @@ class FollowUpRenderer:
         return await self._services.levels.overlap(map_, details.region_fits)
 
 
-def _word(told: FollowUp, plain: FollowUp) -> RenderedMessage | None:
+def _word(reply: FollowUp, plain: FollowUp) -> RenderedMessage | None:
     """Return the reply in words; after a defect the list alone, and after another a sentence.
 
     Raises _Incomplete if a defect leaves an empty list: what was to be said isn't withdrawn.
     """
-    superevent = told.superevent
-    for content in (told, plain):
+    superevent = reply.superevent
+    for content in (reply, plain):
         try:
             message = follow_up.message(content)
         except Exception:
             log.exception("unexpected_error", subsystem="follow_up", superevent_id=superevent.superevent_id)
         else:
-            if message is None and content is not told:
+            if message is None and content is not reply:
                 raise _Incomplete
             return None if message is None else RenderedMessage(message=message)
     return RenderedMessage(message=follow_up.unlisted(superevent))
@@ -313,7 +313,7 @@ def _notice_keys(superevent: Superevent) -> tuple[NoticeKey, ...]:
 
 
 def _galaxies_key(galaxies: VolumeGalaxies | None) -> _GalaxiesKey:
-    """Return what tells galaxies of one event apart: the map and the catalogue."""
+    """Return the key of an event's galaxies: the map and the catalogue."""
     if galaxies is None:
         return None
     catalogue = galaxies.ranking.catalogue
@@ -321,7 +321,7 @@ def _galaxies_key(galaxies: VolumeGalaxies | None) -> _GalaxiesKey:
 
 
 def _coverage_key(coverage: CoverageSummary | None) -> _CoverageKey:
-    """Return what tells coverage of one event apart."""
+    """Return the key of an event's coverage."""
     if coverage is None:
         return None
     one = coverage

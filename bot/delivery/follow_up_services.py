@@ -1,4 +1,4 @@
-"""What a Follow-up reply shows beside the messages: where each part comes from."""
+"""The services behind the parts of a Follow-up reply that stand beside its messages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CandidatesProvider(Protocol):
     async def region_change(
         self, superevent: Superevent, candidates: Sequence[Counterpart]
     ) -> RegionChange | None:
-        """Return which of them the newest map moved into or out of its 90 % region; None if it moved none."""
+        """Return those that the newest map moved into or out of its 90 % region; None if it moved none."""
         ...
 
 
@@ -47,21 +47,21 @@ class GalaxiesProvider(Protocol):
     """The galaxies in the volumes of events (`bot.skymap_service.galaxy_ranking`)."""
 
     async def volume_galaxies(self, superevent: Superevent) -> VolumeGalaxies | None:
-        """Return what is said of the galaxies of the newest map; None if there is nothing to say."""
+        """Return the galaxies of the newest map for the reply; None if there is nothing to say."""
         ...
 
 
 class CoverageProvider(InstrumentShares, Protocol):
-    """What observations cover of events' maps (`bot.skymap_service.coverage`)."""
+    """Measures what observations cover of events' maps (`bot.skymap_service.coverage`)."""
 
     async def summary(self, superevent: Superevent, team_id: str, channel_id: str) -> CoverageSummary | None:
-        """Return what a channel and the Treasure Map have planned and done; None if nothing."""
+        """Return the coverage planned and done, by a channel and the Treasure Map; None if there is none."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUpServices:
-    """What a Follow-up reply shows beside the messages."""
+    """The services whose results a Follow-up reply shows beside the messages."""
 
     levels: PositionLevels
     candidates: CandidatesProvider

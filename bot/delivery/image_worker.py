@@ -68,7 +68,7 @@ class ImageWorker:
         self._poll_s = poll_s
 
     def wake(self) -> None:
-        """Have the worker look for wanted images now."""
+        """Wake the worker, so that it looks for wanted images now."""
         self._wakeups.images.set()
 
     async def run(self) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import structlog
 
+from bot.runtime.callbacks import no_op
 from bot.runtime.retry import retry_until_done
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.models import DeadLettered, Delivered, Delivery, Outcome, Retry
@@ -32,7 +33,7 @@ class OutcomeWriter:
     """Gathers outcomes and records them."""
 
     def __init__(
-        self, outbox: Outbox, clock: Callable[[], datetime], on_recorded: OnRecorded = lambda _: None
+        self, outbox: Outbox, clock: Callable[[], datetime], on_recorded: OnRecorded = no_op
     ) -> None:
         self._outbox = outbox
         self._clock = clock
@@ -57,7 +58,7 @@ class OutcomeWriter:
         await written
 
     def _start(self) -> None:
-        self._task = asyncio.create_task(self._write_all())
+        self._task = asyncio.create_task(self._write_outcomes())
         self._task.add_done_callback(self._on_done)
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
@@ -69,7 +70,7 @@ class OutcomeWriter:
         if self._pending and self._task is None:
             self._start()
 
-    async def _write_all(self) -> None:
+    async def _write_outcomes(self) -> None:
         batch: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
         try:
             while self._pending:

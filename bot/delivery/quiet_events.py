@@ -1,4 +1,4 @@
-"""Which events are quiet in which channels, for the messages about them."""
+"""The events that are quiet in channels, for the messages about them."""
 
 from __future__ import annotations
 

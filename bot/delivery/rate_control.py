@@ -77,7 +77,7 @@ class RateControl:
         self._edits_in_flight[team_id] -= 1
 
     def record_edit(self, team_id: str) -> None:
-        """Note that Slack made an edit: after a pause, one more may be in flight."""
+        """Record that Slack made an edit: after a pause, one more may be in flight."""
         at_once = self._edits_at_once.get(team_id)
         if at_once is None or self._are_edits_paused(team_id):
             return

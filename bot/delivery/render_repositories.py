@@ -25,7 +25,7 @@ from bot.store.operations.incidents import IncidentRepository
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderRepositories:
-    """Where the state comes from that messages show."""
+    """The repositories of the state that messages show."""
 
     notices: NoticeRepository
     subscriptions: SubscriptionRepository

@@ -121,7 +121,7 @@ class RootRenderer:
     async def _get_observability(
         self, delivery: Delivery, superevent: Superevent, details: Collection[CardDetail]
     ) -> tuple[Observability | None, bool]:
-        """Return what the channel's sites can observe, and whether an edit has to bring it.
+        """Return the observability from the channel's sites, and whether an edit has to bring it.
 
         It takes a while to compute and a new root doesn't wait for it, so the first root of an event goes
         without.
@@ -163,7 +163,7 @@ class RootRenderer:
     async def _get_grades(
         self, delivery: Delivery, superevent: Superevent, details: Collection[CardDetail]
     ) -> GradesAtOnce:
-        """Return what the channel's criteria sets say: in a new root what is certain without waiting."""
+        """Return the channel's grades: in a new root those that are certain without waiting."""
         if CardDetail.CRITERIA_SETS not in details:
             return GradesAtOnce()
         sets = await self._grades.sets((delivery.team_id, delivery.channel_id))

@@ -22,6 +22,7 @@ from bot.delivery.rate_control import RateControl
 from bot.delivery.rendered_message import RenderedMessage
 from bot.delivery.shown_messages import ShownMessages
 from bot.routing.delivery_times import IMAGE_WAIT
+from bot.runtime.callbacks import always
 from bot.slack.client import SlackClient
 from bot.slack.degradation import refused_mentions
 from bot.slack.errors import (
@@ -80,7 +81,7 @@ class Sender:
         rate_control: RateControl,
         *,
         on_image_failed: Callable[[int, str], Awaitable[None]],
-        is_clock_trusted: Callable[[], bool] = lambda: True,
+        is_clock_trusted: Callable[[], bool] = always,
     ) -> None:
         """`on_image_failed(image id, reason)` is called for an image that Slack doesn't show in time.
 

@@ -35,7 +35,7 @@ class _Shown:
 
 
 class ShownMessages:
-    """What this process last posted or edited of each thread. It lives in memory."""
+    """The messages that this process last posted or edited, by thread. It lives in memory."""
 
     def __init__(self) -> None:
         self._shown: LRUCache[tuple[bool, int], _Shown] = LRUCache(MAX_REMEMBERED)

@@ -1,4 +1,4 @@
-"""What a card says of people: who has the event, and what each instrument covers of the newest map.
+"""The lines of a card about people: who has the event, and what each instrument covers of the newest map.
 
 A post never waits for shares of the map: what isn't measured yet comes by an edit, and an edit that brings
 something else (somebody has it, a newer notice) waits for no longer than a moment.
@@ -31,12 +31,12 @@ log = structlog.get_logger(__name__)
 
 
 class InstrumentShares(Protocol):
-    """What instruments cover of maps (`bot.skymap_service.coverage.CoverageService`)."""
+    """Measures what instruments cover of maps (`bot.skymap_service.coverage.CoverageService`)."""
 
     async def shares(
         self, superevent: Superevent, observations: Sequence[Observation]
     ) -> tuple[InstrumentShare, ...]:
-        """Return what each instrument has planned and done of the newest map."""
+        """Return each instrument's share of the newest map, planned and done."""
         ...
 
     def shares_at_once(

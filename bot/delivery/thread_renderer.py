@@ -89,7 +89,7 @@ class ThreadRenderer:
     async def _judge_before_and_after(
         self, sets: tuple[CriteriaSet, ...], superevent: Superevent, notice: Notice
     ) -> tuple[tuple[GradeOutcome, ...], tuple[GradeOutcome, ...]]:
-        """Return what the sets said before a notice, and with it.
+        """Return the sets' grades before a notice, and with it.
 
         Before is the notice that the reply compares with, or the retraction after which the event is a
         candidate again. A late notice is compared with what was known when it came: an INITIAL may decide.
@@ -185,7 +185,7 @@ def _came_before(one: Notice, notice: Notice) -> bool:
 
 
 def unless_it_fails(get: Callable[[], T], otherwise: T, superevent: Superevent) -> T:
-    """Return what `get` returns; after a defect, what keeps neither the words nor a mention back."""
+    """Return the result of `get`; after a defect, one that keeps neither the words nor a mention back."""
     try:
         return get()
     except Exception:

@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """How many deliveries a worker has in flight, and how often it polls."""
+    """A worker's limits: its number of deliveries in flight, and how often it polls."""
 
     concurrency: int = CONCURRENCY
     poll_s: float = POLL_S
@@ -83,7 +83,7 @@ class DeliveryWorker:
         self._stopped.set()
 
     def wake(self) -> None:
-        """Have the worker look for due deliveries now."""
+        """Wake the worker, so that it looks for due deliveries now."""
         self._wakeup.set()
 
     async def run(self) -> None:

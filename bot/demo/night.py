@@ -1,4 +1,4 @@
-"""What people do in the demo's story: nobody takes the binary neutron star, then somebody does."""
+"""The people's part of the demo's story: nobody takes the binary neutron star, then somebody does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHANNEL = "gw-cbc"
 OBSERVER, COLLEAGUE = "observer", "colleague"
 """The local Slack's two people: who looks at the page, and another one."""
 NOTIFY = f"notify @here if BNS escalate 2min @{COLLEAGUE} 4min @{OBSERVER}"
-"""Who is mentioned, and who is next."""
+"""The mention rule of the demo: who is mentioned, and who is next."""
 PAUSE_S = 3.0
 _STREAK_BEARING = 115.0
 _FIELD_STEP_DEG = 1.9
@@ -30,9 +30,9 @@ class SampleAct:
     sent: datetime
     """When it happens, UTC."""
     user: str | None = None
-    """Who does it; None if time alone passes, and the bot mentions whoever is next."""
+    """The user who does it; None if time alone passes, and the bot mentions whoever is next."""
     words: str | None = None
-    """What they type after `/gwevent`; None for the button *I have it*."""
+    """The words that they type after `/gwevent`; None for the button *I have it*."""
     pause_s: float = PAUSE_S
 
 

@@ -118,7 +118,7 @@ class DemoEnvironment:
     channels: dict[str, str]
     """Channel name -> channel id."""
     story: list[Sample]
-    """What is published, in this order."""
+    """The messages that are published, in this order."""
 
 
 async def serve(port: int) -> None:
@@ -313,7 +313,7 @@ async def _command(environment: DemoEnvironment, channel: str, words: str) -> No
 
 
 async def _act(environment: DemoEnvironment, act: SampleAct) -> None:
-    """Let a person of the story do something, or time pass until whoever is next is mentioned."""
+    """Play one action of the story: a person's, or time that passes until the next one is mentioned."""
     local_slack, channel = environment.local_slack, environment.channels[CHANNEL]
     seen = len(local_slack.messages(channel))
     environment.clock.advance_to(act.sent)

@@ -1,4 +1,4 @@
-"""What stands in the demo's channels: printed, and compared with what the story should bring there."""
+"""The contents of the demo's channels: printed, and compared with what the story should bring there."""
 
 from __future__ import annotations
 

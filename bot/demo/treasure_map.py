@@ -74,7 +74,7 @@ class DemoTreasureMap:
 
 
 def _targets(story: Iterable[object]) -> dict[str, _Target]:
-    """Return where the newest map of each real, significant event peaks that isn't retracted."""
+    """Return the peak of the newest map of each real, significant event that isn't retracted."""
     found: dict[str, _Target] = {}
     for sample in story:
         if not isinstance(sample, SampleNotice):

@@ -313,7 +313,7 @@ def _as_optional(finding: Finding) -> Finding:
 
 
 def _describe_newest(message: Message, *, brings_alerts: bool) -> str:
-    """Say what the newest message is, and how old by the broker's clock; nothing is acknowledged."""
+    """Describe the newest message, and its age by the broker's clock; nothing is acknowledged."""
     kind, created_ms = message.timestamp()
     age_s = time.time() - created_ms / 1000
     minutes = f", {age_s / 60:,.0f} min old" if kind != TIMESTAMP_NOT_AVAILABLE and age_s >= 0 else ""

@@ -208,11 +208,11 @@ class _LiveRun:
     async def post_reply(self, message: Message, *, broadcast: bool = False) -> str:
         await self._post(message, broadcast=broadcast)
         kinds = ", ".join(sorted({str(block["type"]) for block in message.blocks}))
-        told = self._told_message()
-        if "thread_ts" in told and told["thread_ts"] != self._root:
+        posted = self._message_in_answer()
+        if "thread_ts" in posted and posted["thread_ts"] != self._root:
             raise _UnexpectedAnswer("Slack took it, and put it into another thread")
-        unsure = [] if "thread_ts" in told else ["in the thread"]
-        if broadcast and told.get("subtype") != "thread_broadcast":
+        unsure = [] if "thread_ts" in posted else ["in the thread"]
+        if broadcast and posted.get("subtype") != "thread_broadcast":
             unsure.append("in the channel too")
         doubt = f"; the answer doesn't tell whether it stands {' and '.join(unsure)}" if unsure else ""
         return f"accepted ({kinds}){doubt}."
@@ -267,7 +267,7 @@ class _LiveRun:
             except FileNotReady:
                 await asyncio.sleep(wait_s)
                 continue
-            seen = self._told_message().get("blocks")
+            seen = self._message_in_answer().get("blocks")
             if not isinstance(seen, list):
                 return (
                     f"an edit with a picture was accepted at attempt {attempt}; the answer doesn't show it."
@@ -347,7 +347,7 @@ class _LiveRun:
     async def _edit(self, ts: str, message: Message) -> None:
         _require_whole(await self._client.edit(self._channel, ts, message))
 
-    def _told_message(self) -> Mapping[str, Any]:
+    def _message_in_answer(self) -> Mapping[str, Any]:
         """Return the message that the last answer shows; empty if it shows none."""
         message = self._report.last_answer()[1].get("message")
         return message if isinstance(message, dict) else {}

@@ -322,5 +322,5 @@ async def try_gracedb(settings: Settings, report: LiveReport) -> None:
         report.add("GraceDB", Level.WARN, "its service document names no superevents.", todo)
         return
     server = document.get("server-version")
-    told = f"version {server}" if isinstance(server, str) else "its version isn't told"
-    report.add("GraceDB", Level.OK, f"its service document names superevents; {told}.")
+    version = f"version {server}" if isinstance(server, str) else "its version isn't told"
+    report.add("GraceDB", Level.OK, f"its service document names superevents; {version}.")

@@ -1,4 +1,4 @@
-"""What a person can do about a call that Slack refused."""
+"""Remedies for calls that Slack refused."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ REMEDIES: Mapping[str, str] = {
     "storage_limit_reached": f"The workspace has no room for files: {_NO_UPLOADS}",
     "user_not_in_channel": "Only apps seem to be in the channel: join it, then try again.",
 }
-"""What to do about an error of Slack's that a person can end; any other is for an issue."""
+"""Remedies by the errors of Slack's that a person can end; any other is for an issue."""
 REPORT_IT = (
     "If the next run says the same, file an issue with this and what --live CHANNEL --record FILE keeps."
 )
 
 
 def remedy(failure: SlackFailure, method: str = "", answer: Mapping[str, Any] | None = None) -> str:
-    """Return what to do about a refused call of `method`; `answer` is Slack's, if there was one."""
+    """Return the remedy for a refused call of `method`; `answer` is Slack's, if there was one."""
     reason = failure.reason
     if reason in SCOPE_ERRORS:
         needed = (answer or {}).get("needed")

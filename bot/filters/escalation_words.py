@@ -301,7 +301,7 @@ def _relative_error(word: str) -> FilterSyntaxError:
 
 
 def _group_by_leading_times(items: Sequence[_Time | _Target]) -> list[tuple[_Time, list[str]]]:
-    """Part "5min @a @b 10min @c" at its times."""
+    """Split "5min @a @b 10min @c" at its times."""
     groups: list[tuple[_Time, list[str]]] = []
     for item in items:
         if isinstance(item, _Time):
@@ -315,7 +315,7 @@ def _group_by_leading_times(items: Sequence[_Time | _Target]) -> list[tuple[_Tim
 
 
 def _group_by_following_times(items: Sequence[_Time | _Target]) -> list[tuple[_Time, list[str]]]:
-    """Part "@a @b after 5min @c after 10min" behind its times, each of which has its preposition."""
+    """Split "@a @b after 5min @c after 10min" behind its times, each of which has its preposition."""
     groups: list[tuple[_Time, list[str]]] = []
     waiting: list[str] = []
     for item in items:

@@ -42,7 +42,7 @@ _COUNT = re.compile(r"\d{1,6}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventQuestion:
-    """Which stored events are asked for."""
+    """A parsed question for stored events."""
 
     criteria: Criteria = field(default_factory=Criteria)
     """Group and filter alone; which kinds of events are wanted stands in `scope`."""
@@ -73,7 +73,7 @@ class EventQuestion:
 
     @property
     def contradiction(self) -> str | None:
-        """Why no event can be meant, one sentence; None if one may."""
+        """A sentence that says why no event can be meant; None if one may."""
         kinds = Criteria(group=self.criteria.group, filter=self.criteria.filter, lowsig=self.scope.lowsig)
         return find_contradiction(kinds)
 
@@ -117,7 +117,7 @@ def _names_mention(tokens: Sequence[Token]) -> bool:
 
 
 def _without_fillers(tokens: Sequence[Token]) -> list[Token]:
-    """Leave out the words of a sentence; names stay, whatever they are."""
+    """Return the tokens without a sentence's filler words; names stay, whatever they are."""
     kept: list[Token] = []
     is_site = False
     for number, token in enumerate(tokens):

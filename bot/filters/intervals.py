@@ -42,7 +42,7 @@ class NumberInterval:
         )
 
     def subtracted_from(self, number: Fraction) -> NumberInterval:
-        """Return what is left of a number when one of the interval is taken away."""
+        """Return the differences of a number and each number of the interval."""
         return NumberInterval(number - self.high, number - self.low, self.is_high_open, self.is_low_open)
 
     def __mul__(self, other: NumberInterval) -> NumberInterval:

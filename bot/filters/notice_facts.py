@@ -1,4 +1,4 @@
-"""What can be true of one notice: the bounds of its numbers, their sums, and which group states what.
+"""Facts that hold for any one notice: the bounds of its numbers, their sums, and which group states what.
 
 `find_conflict` takes conditions that are all to hold and says why no notice can meet them. It errs on one
 side only: where it says so no notice does, apart from rounding in the last digit. Sources: LVK's user guide
@@ -151,12 +151,12 @@ class _Numbers:
         texts.append(literal.text)
 
     def of(self, name: str) -> NumberInterval:
-        """Return what is allowed for a quantity."""
+        """Return the values that a quantity may have."""
         return self.allowed.get(name, _DOMAINS[QUANTITIES[name].unit])
 
 
 def _comparison(condition: Condition) -> tuple[object, Op, Fraction, NumberInterval] | None:
-    """Return what a condition compares (key, operator, limit, domain); None if it compares no number."""
+    """Return a condition's comparison (key, operator, limit, domain); None if it compares no number."""
     match condition:
         case Compare("z", op, value):
             return "distance", op, exact(distance_of_redshift(value)), _POSITIVE

@@ -71,7 +71,7 @@ _OF_SUBSCRIPTIONS = {
     "escalate": 'it stands after "notify" of a subscription, as in notify @here escalate 5min @second',
     "notify": "it stands at the end of a subscription, as in CBC notify @here",
 }
-"""What belongs to a subscription, but not to its filter, and where."""
+"""Words of a subscription that don't belong to its filter, and where they stand."""
 
 
 def parse_filter(text: str, sites: SiteNameResolver | None = None) -> Filter:

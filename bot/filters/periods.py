@@ -172,7 +172,7 @@ class _Reader:
         self._today = now.replace(hour=0, minute=0, second=0, microsecond=0)
 
     def read(self, at: int, *, after_keyword: bool = False) -> _Found | None:
-        """Return what stands at a position; None if it is no period. Raises FilterSyntaxError.
+        """Return the period at a position; None if there is none. Raises FilterSyntaxError.
 
         Without a word before it that calls for a date, what may mean something else is none: "7d", "may".
         """

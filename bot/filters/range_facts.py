@@ -1,4 +1,4 @@
-"""What the probabilities of ranges have to do with each other: of distances, and of chirp masses.
+"""Facts about the probabilities of several ranges of one quantity: of distances, and of chirp masses.
 
 Like `bot.filters.notice_facts`, whose conditions these are, it errs on one side only.
 """

@@ -47,12 +47,12 @@ _MAY_SHINE = Or(
         External(),
     )
 )
-"""What `if NS` asks for (`significance.is_light_expected`), or more, where a notice leaves a value out."""
+"""The condition of `if NS` (`significance.is_light_expected`), or a wider one for missing values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why criteria can't hold."""
+    """A reason why criteria can't hold."""
 
     conditions: str
     """The fewest conditions that contradict each other, as people type them."""
@@ -63,7 +63,7 @@ class Objection:
     is_mention: bool = False
     """True if it is the condition of the mention that can't hold."""
     suggestion: str = ""
-    """What was probably meant, as people type it; empty if nothing suggests itself."""
+    """The probable meaning, as people type it; empty if nothing suggests itself."""
 
     @property
     def sentence(self) -> str:

@@ -34,7 +34,7 @@ _NAMING_WORDS = frozenset({"from", "grade"})
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Which kinds of events are meant, apart from group, filter and period."""
+    """The kinds of events that are meant, apart from group, filter and period."""
 
     real: bool = True
     mock: bool = False

@@ -30,7 +30,7 @@ _QUOTES_AROUND = re.compile(
     r"|(?<![\w\"])(?<!from )\"(?P<inner>[^\"]*)\"(?![\w\"])",
     re.IGNORECASE,
 )
-"""What a word processor or a person puts around a filter, or a part of it; a name keeps its quotes."""
+"""Quotation marks that people or programs put around a filter or a part of it; a name keeps its quotes."""
 _QUOTES = frozenset("\"'“”„")
 _GRADE = "grade "
 _NUMBERS_WITH_COMMAS = re.compile(r"(?:(?<!\d)(?<!\d\.)\d[\d.]*|(?<![\w.)\"'%°′″])),\d(?:[\d.,]*\d)?")

@@ -22,7 +22,7 @@ SWITCHES = {
     "circular": "circulars",
     "circulars": "circulars",
 }
-"""What the words outside of a filter switch on (`bot.filters.scope_words`)."""
+"""Switches by the words outside of a filter (`bot.filters.scope_words`)."""
 
 GROUPS = {"cbc": "CBC", "burst": "Burst"}
 DETECTORS = ("H1", "L1", "V1", "K1", "I1", "G1")
@@ -36,7 +36,7 @@ DETECTOR_NAMES = {
     "geo": "G1",
     "geo600": "G1",
 }
-"""What people call the detectors; "LIGO" is either of its two."""
+"""Detectors by the names that people use; "LIGO" is either of its two."""
 OBSERVATORIES = {
     name.casefold(): name
     for name in (
@@ -82,7 +82,7 @@ MEANT = {
 }
 """Words that are no conditions, and what people mean by them; any other is answered with a similar one."""
 ASTROPHYSICAL = {"pastro", "astrophysical"}
-"""What people call 1 − Terrestrial."""
+"""Names that people use for 1 − Terrestrial."""
 MIRRORED = {Op.LT: Op.GT, Op.LE: Op.GE, Op.GT: Op.LT, Op.GE: Op.LE, Op.EQ: Op.EQ}
 """The operators of a value by those of 1 minus the value."""
 EXTERNAL = {"external", "coincidence", "raven"}

@@ -46,7 +46,7 @@ ROW = np.dtype(
 
 Rows = NDArray[np.void]
 _ANY_TOKEN = "[0-9a-f]" * 8
-"""What tells a catalogue's files of rows apart, as a pattern."""
+"""The part of the name that tells a catalogue's files of rows apart, as a glob pattern."""
 
 
 class CatalogueProblem(Exception):

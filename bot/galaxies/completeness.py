@@ -1,4 +1,4 @@
-"""How much of the expected stellar mass a catalogue holds at a distance.
+"""The completeness of a catalogue: its part of the expected stellar mass at a distance.
 
 Expected is the galaxy stellar mass function of Baldry et al. 2012 (MNRAS 421, 621, table 1; GAMA, z < 0.06),
 a double Schechter function, times the comoving volume. The catalogue's own is the sum of the masses that it

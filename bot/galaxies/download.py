@@ -18,7 +18,7 @@ USER_AGENT = f"gwevent/{__version__}"
 TIMEOUT_S = 60.0
 """For each step: connecting, and each piece that comes."""
 _FAILURES = (httpx.HTTPError, httpx.InvalidURL, ValueError)
-"""What an address or an answer can raise; ValueError: an address that is none, by urllib."""
+"""Errors that an address or an answer can raise; ValueError: an address that is none, by urllib."""
 _MAX_LISTING = 1 << 20
 """Bytes of a folder's listing that are read."""
 _RELEASE = re.compile(

@@ -27,6 +27,7 @@ from bot.galaxies.catalogue_index import (
     remove_leftovers,
 )
 from bot.galaxies.raw_galaxies import LeftOut, RawGalaxies, to_rows
+from bot.runtime.callbacks import no_op
 from formatters.models.galaxy import CatalogueInfo, MassSource
 
 SHELL_WIDTH = 10.0
@@ -40,7 +41,7 @@ _PIECE = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportResult:
-    """What an import wrote, and what it left out."""
+    """The result of an import: what was written, and what was left out."""
 
     info: CatalogueInfo
     left_out: LeftOut
@@ -55,7 +56,7 @@ def write_catalogue(
     slug: str,
     title: str,
     now: datetime,
-    on_progress: Callable[[int], None] = lambda _: None,
+    on_progress: Callable[[int], None] = no_op,
 ) -> ImportResult:
     """Write the catalogue `slug` from pieces of a file, each with its number of unreadable rows.
 

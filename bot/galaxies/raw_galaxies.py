@@ -76,7 +76,7 @@ class RawGalaxies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """How many rows weren't kept, by reason."""
+    """Numbers of rows that weren't kept, by reason."""
 
     no_galaxy: int = 0
     no_position: int = 0

@@ -106,7 +106,7 @@ def _read_fits(file: Path) -> tuple[Pieces, int]:
 
 
 def _reason(error: Exception) -> str:
-    """Return what a library says, as the end of a sentence."""
+    """Return a library's error as the end of a sentence."""
     return " ".join(str(error).split())[:200].rstrip(". ") or type(error).__name__
 
 

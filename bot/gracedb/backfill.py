@@ -20,6 +20,7 @@ from bot.gracedb import conversion
 from bot.gracedb.client import GraceDbBusy, SupereventNotPublic, UnreadableAnswer
 from bot.gracedb.conversion import SupereventRecord
 from bot.gracedb.importer import SupereventImporter
+from bot.runtime.callbacks import no_op
 from bot.sources.base import LIVE_SOURCES
 from bot.store.database import StoreUnavailable
 from bot.store.events.gracedb_lookups import GraceDbLookups
@@ -94,7 +95,7 @@ class Backfill:
         until: date | None = None,
         *,
         lowsig: bool = False,
-        on_progress: Callable[[Progress], None] = lambda _: None,
+        on_progress: Callable[[Progress], None] = no_op,
     ) -> Progress:
         """Import the real superevents created from `since` to the end of `until` (UTC days; None: now).
 

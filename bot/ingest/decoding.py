@@ -1,4 +1,4 @@
-"""What a payload is, and its decoding: a notice, a related message or a nearby alert. Runs in a thread."""
+"""Recognize a payload and decode it: a notice, a related message or a nearby alert. Runs in a thread."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def decode_payload(
 
 
 def _unrecognized(body: bytes) -> Unread:
-    """Pass over what gwevent doesn't know; raise UnreadableMessage for what may be a notice of LVK's."""
+    """Skip a payload of an unknown kind; raise UnreadableMessage for one that may be a notice of LVK's."""
     if body.startswith(AVRO_MAGIC) or b'"superevent_id"' in body:
         raise UnreadableMessage(
             "It looks like a notice of LVK's, but GWEVENT_TOPIC_STREAMS doesn't say its topic brings alerts."

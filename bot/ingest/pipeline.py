@@ -21,6 +21,7 @@ from bot.ingest.result import IngestResult as IngestResult
 from bot.routing.planner import plan, plan_unreadable_payload
 from bot.routing.related_messages import plan_message
 from bot.routing.state import OperatorRules
+from bot.runtime.callbacks import never, nothing
 from bot.runtime.os_limits import is_resource_exhaustion
 from bot.runtime.threads import run_in_thread
 from bot.runtime.wakeups import Wakeups
@@ -56,9 +57,9 @@ class IngestRules:
 
     max_age: timedelta
     """Notices created before this are old news: they open, reply and mention nothing."""
-    should_draw: Callable[[Notice], bool] = lambda _: False
+    should_draw: Callable[[Notice], bool] = never
     """Returns True if an image of the notice's sky map is wanted."""
-    operator_rules: Callable[[], OperatorRules | None] = lambda: None
+    operator_rules: Callable[[], OperatorRules | None] = nothing
     """Returns the operators' settings of this moment; None for no alerts to operators."""
 
 

@@ -84,7 +84,7 @@ def register_criteria_listeners(app: AsyncApp, modal: CriteriaModal, home: HomeT
             await home.publish(asker.team_id, asker.user_id, failure)
 
     async def find_home_asker(body: dict[str, Any], context: AsyncBoltContext) -> CommandContext | None:
-        """Return who acts in App Home, in their conversation with gwevent; None if the view keeps none."""
+        """Return the person in App Home, in their conversation with gwevent; None if the view keeps none."""
         team_id, user_id = context_team(context), body["user"]["id"]
         channel_id = home_tab.parse_direct_channel(body["view"])
         if channel_id is None:
@@ -95,6 +95,6 @@ def register_criteria_listeners(app: AsyncApp, modal: CriteriaModal, home: HomeT
 
 
 def _asker(body: dict[str, Any], context: AsyncBoltContext) -> CommandContext:
-    """Return who acts in the modal, and the channel in which it was opened."""
+    """Return the person who acts in the modal, and the channel in which it was opened."""
     place = criteria_modal.parse_criteria_modal_context(body["view"]["private_metadata"])
     return CommandContext(context_team(context), place.channel_id, body["user"]["id"])

@@ -27,7 +27,7 @@ from bot.commands.criteria_service import (
     TooManySets,
 )
 from bot.commands.errors import store_unavailable
-from bot.criteria.satisfiability import find_grade_objections
+from bot.criteria.grade_satisfiability import find_grade_objections
 from bot.filters import FilterSyntaxError
 from bot.listeners.channel_membership import STORE_UNAVAILABLE
 from bot.slack.client import SlackClient
@@ -114,7 +114,7 @@ class CriteriaModal:
         )
 
     async def preview(self, context: CommandContext, view: Mapping[str, Any]) -> None:
-        """Say in words what each entered grade asks, and which can hardly be given."""
+        """Show in words what each entered grade asks, and which can hardly be given."""
         place = criteria_modal.parse_criteria_modal_context(view["private_metadata"])
         form = criteria_modal.parse_form(view["state"]["values"])
         preview = await self._read(context, place, form)
@@ -247,8 +247,8 @@ def _page(
         return criteria_modal.view(place, form, CriteriaPreview(errors=errors))
     match outcome:
         case Doubtful(entered, sentences):
-            told = replace(place, warned_about=entered.fingerprint)
-            return criteria_modal.view(told, form, CriteriaPreview(set_=entered, objections=sentences))
+            warned = replace(place, warned_about=entered.fingerprint)
+            return criteria_modal.view(warned, form, CriteriaPreview(set_=entered, objections=sentences))
         case SetOutOfDate(current):
             again = replace(place, edited=criteria_modal.state_of(current))
             return criteria_modal.view(again, form, CriteriaPreview(changed_meanwhile=current))

@@ -1,4 +1,4 @@
-"""What the buttons and the menu below an event's card do: take it, give it back, mute it here."""
+"""The buttons and the menu below an event's card: take it, give it back, mute it here."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class EventButtons:
         self._wakeups = wakeups
 
     async def acknowledge(self, asker: CommandContext, superevent_id: str) -> Message:
-        """Note that the person has the event, unless somebody does."""
+        """Record that the person has the event, unless somebody does."""
         try:
             done = await self._acknowledgements.acknowledge(
                 *asker.channel, superevent_id, asker.user_id, self._clock()
@@ -73,7 +73,7 @@ class EventButtons:
         return event_people.taken(superevent, mine)
 
     async def hand_back(self, asker: CommandContext, superevent_id: str) -> Message:
-        """Note that the person no longer has the event; who is next is called, if nobody else has it."""
+        """Record that the person no longer has the event; if nobody else has it, the next are called."""
         try:
             done = await self._acknowledgements.hand_back(
                 *asker.channel, superevent_id, asker.user_id, self._clock()

@@ -1,4 +1,4 @@
-"""What one person's App Home shows, read from the store and from Slack."""
+"""The contents of one person's App Home, read from the store and from Slack."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class HomeContent:
         self._get_permalink = get_permalink
 
     def without_store(self, answer: Message | None) -> home_tab.Home:
-        """Return what is shown while the store doesn't answer, below the answer to the last button."""
+        """Return the view for while the store doesn't answer, below the answer to the last button."""
         return home_tab.Home(
             sources=tuple(self._source_statuses()),
             last_notice=None,
@@ -73,7 +73,7 @@ class HomeContent:
     async def load(
         self, client: SlackClient, team_id: str, user_id: str, answer: Message | None
     ) -> home_tab.Home:
-        """Return what the person sees, below the answer to the last button. Raises StoreUnavailable."""
+        """Return the person's view, below the answer to the last button. Raises StoreUnavailable."""
         subscriptions = await self._service.for_team(team_id)
         problem = None
         channels: frozenset[str] = frozenset()

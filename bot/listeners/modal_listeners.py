@@ -72,6 +72,6 @@ def register_modal_listeners(app: AsyncApp, modal: SubscriptionModal) -> None:
 
 
 def _asker(body: dict[str, Any], context: AsyncBoltContext) -> CommandContext:
-    """Return who acts in the modal, and the channel that it is about."""
+    """Return the person who acts in the modal, and the channel that it is about."""
     modal_context = subscription_modal.parse_modal_context(body["view"]["private_metadata"])
     return CommandContext(context_team(context), modal_context.channel_id, body["user"]["id"])

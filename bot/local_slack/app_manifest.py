@@ -15,7 +15,7 @@ class SlashCommand:
     should_escape: bool = True
     """True if the app receives `@user` and `#channel` as ids (`should_escape` in the manifest)."""
     examples: tuple[str, ...] = ()
-    """What may be typed after it; the page offers them to click. Slack's manifest has nothing like it."""
+    """Examples of arguments; the page offers them to click. Slack's manifest has nothing like it."""
 
 
 GWEVENT = SlashCommand(

@@ -218,9 +218,9 @@ class PageApi:
         stream: asyncio.Queue[str | None] = asyncio.Queue()
 
         def listener(change: Change) -> None:
-            told = stream_event(workspace, change, user.id)
-            if told is not None:
-                stream.put_nowait(json.dumps(told))
+            event = stream_event(workspace, change, user.id)
+            if event is not None:
+                stream.put_nowait(json.dumps(event))
 
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
@@ -291,13 +291,13 @@ def _choice(body: Json) -> Json:
 async def _write_events(stream: asyncio.Queue[str | None], response: web.StreamResponse) -> None:
     while True:
         try:
-            told = await asyncio.wait_for(stream.get(), KEEP_ALIVE_S)
+            event = await asyncio.wait_for(stream.get(), KEEP_ALIVE_S)
         except TimeoutError:
             await response.write(b": still here\n\n")
             continue
-        if told is None:
+        if event is None:
             return
-        await response.write(f"data: {told}\n\n".encode())
+        await response.write(f"data: {event}\n\n".encode())
 
 
 def _serve(file: Traversable) -> web.Response:

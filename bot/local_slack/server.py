@@ -148,7 +148,7 @@ class LocalSlack:
         return self.workspace.id
 
     def connection_info(self) -> Json:
-        """Return what a bot and a test need to connect: addresses, tokens, people and channels."""
+        """Return the addresses, tokens, people and channels with which a bot and a test connect."""
         channels = self.workspace.channels.values()
         return {
             "url": self.url,

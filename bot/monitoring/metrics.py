@@ -80,7 +80,7 @@ def outcome_label(outcome: Outcome) -> str:
 
 
 class CallOutcome(StrEnum):
-    """What became of an attempt to call the operators' webhook: the label of `gwevent_webhook_calls`."""
+    """The outcome of an attempt to call the operators' webhook: the label of `gwevent_webhook_calls`."""
 
     SENT = "sent"
     LATER = "later"

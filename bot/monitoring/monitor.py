@@ -14,6 +14,7 @@ from bot.monitoring.rules import HealthSnapshot, Thresholds, evaluate
 from bot.monitoring.webhook import WebhookNotifier
 from bot.routing.intents import ChannelRef
 from bot.runtime import machine_clock
+from bot.runtime.callbacks import nothing
 from bot.runtime.os_limits import descriptor_shortage
 from bot.runtime.steady_clock import ClockJump
 from bot.runtime.wakeups import Wakeups
@@ -85,12 +86,12 @@ class HealthInputs:
     source_statuses: Callable[[], Sequence[SourceStatus]]
     connection_state: Callable[[], SocketState] | None = None
     """The state of the connection to Slack; None in a process without one."""
-    ops_channel: Callable[[], ChannelRef | None] = lambda: None
+    ops_channel: Callable[[], ChannelRef | None] = nothing
     count_workers: Callable[[], Awaitable[int | None]] | None = None
     """Returns the number of processes that deliver; None if there can only be this one."""
     pending_restarts: Callable[[], Mapping[str, str]] = _no_restarts
     """Returns the tasks that wait for a restart, each with the reason."""
-    clock_jump: Callable[[], ClockJump | None] = lambda: None
+    clock_jump: Callable[[], ClockJump | None] = nothing
 
 
 class HealthMonitor:

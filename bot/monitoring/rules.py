@@ -11,7 +11,7 @@ from formatters.text.quantities import number, pluralize
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """How long each condition may last before it is an incident."""
+    """The time that each condition may last before it is an incident."""
 
     silence: timedelta = timedelta(hours=2.5)
     """LVK sends a mock notice every hour; two missing in a row are an incident."""
@@ -34,7 +34,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthSnapshot:
-    """What one health check found; each `…_since` is None if there is no such problem."""
+    """The result of one health check; each `…_since` is None if there is no such problem."""
 
     started: datetime
     last_payload_at: datetime | None

@@ -15,6 +15,7 @@ import structlog
 from bot.monitoring.metrics import CallOutcome
 from bot.routing.intents import CallKind
 from bot.runtime import machine_clock
+from bot.runtime.callbacks import always
 from bot.runtime.http_proxy import proxy_for
 from bot.runtime.polling_worker import run_polling_worker
 from bot.runtime.running_timeout import running_timeout
@@ -152,7 +153,7 @@ class WebhookNotifier:
         *,
         wakeups: Wakeups,
         on_outcome: Callable[[CallOutcome], None],
-        is_clock_trusted: Callable[[], bool] = lambda: True,
+        is_clock_trusted: Callable[[], bool] = always,
     ) -> None:
         """`on_outcome` hears of each attempt; a call is given up only while `is_clock_trusted`."""
         self._webhook = webhook

@@ -1,4 +1,4 @@
-"""What observations cover of a sky map: each alone, together by band, and what is in nobody's field.
+"""The coverage of a sky map by observations: each alone, together by band, and what is in nobody's field.
 
 What two fields share is counted once. Nothing is added over bands or depths: a shallow look in r and a deep
 one in J are two answers to two questions, and "any band" says only that somebody looked.
@@ -47,7 +47,7 @@ DONE, PLANNED = ObservationStatus.DONE, ObservationStatus.PLANNED
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """What observations cover of a map; see `EventCoverage`."""
+    """The coverage of a map by observations; see `EventCoverage`."""
 
     observations: tuple[CoveredObservation, ...]
     reported: tuple[ReportedCoverage, ...]
@@ -84,7 +84,7 @@ def measure_coverage(
     reported: Sequence[ReportedObservation],
     region_of: RegionOf,
 ) -> Coverage:
-    """Return what a channel's observations and the Treasure Map's pointings cover of a map.
+    """Measure how much of a map a channel's observations and the Treasure Map's pointings cover.
 
     `region_of` returns what a group of fields covers (`field_regions.region_of`, or what is kept of it).
     """
@@ -105,8 +105,8 @@ def measure_coverage(
                 )
             )
     others = []
-    for told in reported:
-        rest, own = without_own(told, observations)
+    for report in reported:
+        rest, own = without_own(report, observations)
         if not rest.fields and own:
             others.append(ReportedCoverage(reported=rest, own=own))
             continue
@@ -120,17 +120,17 @@ def measure_coverage(
                 is_partial=group is not None and len(group.centres) > MAX_FIELDS,
             )
         )
-        if region is not None and told.status in (DONE, PLANNED):
+        if region is not None and report.status in (DONE, PLANNED):
             depths = (
                 ()
-                if told.depths is None
-                else (DepthRange(low=told.depths[0], high=told.depths[1], unit=told.depth_unit),)
+                if report.depths is None
+                else (DepthRange(low=report.depths[0], high=report.depths[1], unit=report.depth_unit),)
             )
             looked.append(
                 _Looked(
-                    instrument=told.instrument,
-                    is_done=told.status == DONE,
-                    band=told.band,
+                    instrument=report.instrument,
+                    is_done=report.status == DONE,
+                    band=report.band,
                     region=region,
                     depths=depths,
                 )
@@ -166,7 +166,7 @@ def observed_instruments(
 def measure_shares(
     map_: MapToCover, observations: Sequence[Observation], region_of: RegionOf
 ) -> tuple[InstrumentShare, ...]:
-    """Return what each instrument has planned and done of a map, in the order in which they were reported.
+    """Measure each instrument's share of a map, planned and done, in the order in which they were reported.
 
     Of several observations in one status, what they share is counted once; those whose fields or field of
     view aren't known add nothing, and alone have the share None.
@@ -193,7 +193,7 @@ def find_shared_fields(
     reported: Sequence[ReportedObservation],
     region_of: RegionOf,
 ) -> tuple[SharedFields, ...]:
-    """Return which fields of an observation other instruments have planned or done, most of them first.
+    """Return the fields of an observation that other instruments have planned or done, most of them first.
 
     A field is shared if at least half of it lies in the other's fields.
     """
@@ -222,11 +222,11 @@ def find_shared_fields(
         # One's camera at somebody else's site is somebody else's.
         if one.id != observation.id and normalized_name(one.instrument) != own:
             add(one.instrument, one.status, one.user_id, one.band, observation_group(one))
-    for told in reported:
-        if mine & _reported_names(told):
+    for report in reported:
+        if mine & _reported_names(report):
             continue
-        rest, _ = without_own(told, observations)
-        add(told.instrument, told.status, None, told.band, reported_group(rest))
+        rest, _ = without_own(report, observations)
+        add(report.instrument, report.status, None, report.band, reported_group(rest))
     shared = []
     for (_, status, user_id), (regions, bands, instrument) in found.items():
         parts = parts_inside(group, union(regions))
@@ -334,7 +334,7 @@ def _share(region: SkyRegion | None, map_: MapToCover) -> float | None:
 
 
 def _names(instrument: str, footprint: Footprint | None) -> set[str]:
-    """Return what an instrument is known by: a site's telescope by its camera's name too."""
+    """Return the names of an instrument: a site's telescope by its camera's name too."""
     names = {normalized_name(instrument), "" if footprint is None else normalized_name(footprint.words)}
     return names - {""}
 

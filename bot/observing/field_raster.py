@@ -35,7 +35,7 @@ class FieldRaster:
             self._all.append(np.logical_and.reduce(every.reshape(half, 2, half, 2), axis=(1, 3)))
 
     def holds(self, x: Floats, y: Floats) -> Flags:
-        """Return which points of the plane lie in a polygon, by the cell in which they lie."""
+        """Return True for points of the plane in a polygon, by the cell in which they lie."""
         column, row = self._cells_of(x, y)
         return _look_up(self._any[0], row, column)
 

@@ -89,14 +89,14 @@ class SkyRegion:
         return float(np.clip(inside.sum(), 0, 1))
 
     def holds(self, pixels: Integers) -> Flags:
-        """Return which pixels of order MAX_ORDER lie in it."""
+        """Return True for pixels of order MAX_ORDER that lie in it."""
         if self.is_empty:
             return np.zeros(pixels.shape, np.bool_)
         place = np.searchsorted(self.start, pixels, side="right") - 1
         return np.asarray((place >= 0) & (pixels < self.stop[np.maximum(place, 0)]), np.bool_)
 
     def without(self, other: SkyRegion) -> SkyRegion:
-        """Return what of it isn't in another."""
+        """Return the part of it that isn't in another."""
         if self.is_empty or other.is_empty:
             return self
         # Between each two ranges of the other, and before the first and after the last, is a gap.
@@ -143,13 +143,13 @@ def union(regions: Sequence[SkyRegion]) -> SkyRegion:
 
 
 def region_of(group: FieldGroup) -> SkyRegion:
-    """Return what fields of one shape cover together, at most MAX_FIELDS of them."""
+    """Return the region that fields of one shape cover together, at most MAX_FIELDS of them."""
     found = [region_of_ranges(start, stop) for _, start, stop in _covered_ranges(group)]
     return union(found)
 
 
 def parts_inside(group: FieldGroup, region: SkyRegion) -> Floats:
-    """Return which part (0 to 1) of each field of a group lies in a region, (n,)."""
+    """Return the part (0 to 1) of each field of a group that lies in a region, (n,)."""
     count = len(group.centres)
     inside, whole = np.zeros(count), np.zeros(count)
     for owner, start, stop in _covered_ranges(group):
@@ -256,7 +256,7 @@ class _Shape:
         self._raster = None if _is_simple(footprint) else FieldRaster(footprint.polygons)
 
     def holds(self, points: Floats, ra: Floats, dec: Floats, angle: Floats) -> Flags:
-        """Return which points, (n, 3), lie in the field that is centred at each one's position."""
+        """Return True for points, (n, 3), in the field that is centred at each one's position."""
         x, y, _ = _on_plane(points, ra, dec, angle)
         if self._radius is not None:
             return np.asarray(x**2 + y**2 <= self._radius**2, np.bool_)
@@ -304,7 +304,7 @@ def _on_plane(points: Floats, ra: Floats, dec: Floats, angle: Floats) -> tuple[F
 
 
 def _edge_distance(polygon: tuple[tuple[float, float], ...], x: Floats, y: Floats) -> tuple[Flags, Floats]:
-    """Return which points lie in a polygon of the plane, and how far each is from its edge."""
+    """Return True for points in a polygon of the plane, and each point's distance from its edge."""
     inside = np.zeros(x.shape, np.bool_)
     nearest = np.full(x.shape, np.inf)
     for (x1, y1), (x2, y2) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):

@@ -194,7 +194,7 @@ def bounding_radius(footprint: Footprint) -> float:
 def covers(
     footprint: Footprint, ra: float | Floats, dec: float | Floats, points: tuple[Floats, Floats, Floats]
 ) -> Flags:
-    """Return which points a field centred on (`ra`, `dec`) covers; ICRS degrees.
+    """Return True for points that a field centred on (`ra`, `dec`) covers; ICRS degrees.
 
     `points` are x, y and z of unit vectors, each of shape (n,), as is the result. The centre is one for all
     points, or one for each, (n,).

@@ -52,7 +52,7 @@ class Instrument:
     """Its `words` are the instrument's name."""
     aliases: tuple[str, ...]
     approximation: str
-    """What shape stands for the real detectors; empty for those of the operator's file."""
+    """The shape that stands for the real detectors; empty for those of the operator's file."""
     source: str
     """The publication or page that the size is from."""
     fixed_fields: Centres = ()
@@ -68,7 +68,7 @@ class Instruments:
     """The instruments that people may name."""
 
     def __init__(self, own: Iterable[Instrument] = ()) -> None:
-        """Know the table, and `own` instruments, which come before those of the same name."""
+        """Take the table's instruments and `own` ones, which come before those of the same name."""
         self._by_key: dict[str, Instrument] = {}
         for instrument in (*own, *built_in()):
             for name in (instrument.name, *instrument.aliases):

@@ -1,4 +1,4 @@
-"""When a site can observe something of a sky map again, where nothing can be planned this night."""
+"""The next time when a site can observe something of a sky map, if nothing can be planned this night."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ NEGLIGIBLE_PROBABILITY = 1e-5
 _WINDOW_STEP_S = 60.0
 """Windows begin and end on full minutes, or with the dark, or now."""
 _ROUNDING = 1e-9
-"""What adding up probabilities may lose."""
+"""Rounding error of a sum of probabilities."""
 _DAYS_BEFORE, _DAYS_AFTER = 2.0, 4.5
 """Days around `now` that hold its own night and the two after it, for every longitude and asked date."""
 
@@ -110,10 +110,12 @@ class _SiteTiles:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Runs:
-    """When each of n tiles is up during one dark interval: at most one run for each turn of the sky."""
+    """The times at which each of n tiles is up during one dark interval: at most one run for each turn of the
+    sky.
+    """
 
     dark: Interval
-    """What is left of the interval."""
+    """The part of the interval that is left."""
     rise: list[Floats]
     set: list[Floats]
     counts: list[Flags]

@@ -71,7 +71,7 @@ class Fields:
 
 
 class FieldGain:
-    """What a set of fields covers, and what each other field would add."""
+    """Keeps what the chosen fields cover, and what each other field would add."""
 
     def __init__(self, fields: Fields, probability: Floats) -> None:
         """Begin with no field; `probability` is that of the n pixels."""
@@ -156,7 +156,7 @@ def grid_centres(pixels: Pixels, footprint: Footprint) -> tuple[Floats, Floats]:
 
 
 def cover(ra: Floats, dec: Floats, pixels: Pixels, footprint: Footprint) -> Fields:
-    """Return which pixels each field covers."""
+    """Return the pixels that each field covers."""
     field, pixel = _near_pixels(ra, dec, pixels, footprint)
     point = pixels.points[pixel]
     inside = covers(footprint, ra[field], dec[field], (point[:, 0], point[:, 1], point[:, 2]))

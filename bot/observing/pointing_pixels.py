@@ -26,7 +26,7 @@ PIXEL_WIDTH_DEG = sqrt(SKY_AREA_DEG2 / 12)
 
 
 class ProbabilityCurve:
-    """How much of a map's probability lies before a place on the NESTED curve."""
+    """A map's cumulative probability along the NESTED curve, from its beginning to any place."""
 
     def __init__(self, skymap: SkyMap) -> None:
         """Add the tiles up in the order of the curve; the whole map is 1."""

@@ -1,4 +1,4 @@
-"""Which part of a sky map is worth a closer look for a plan: the densest that there is also time for.
+"""Find the part of a sky map that is worth a closer look for a plan: the densest that there is also time for.
 
 The densest part of a map alone won't do: where it can be seen for ten minutes only, the rest of the night
 belongs to what is less dense. So cells of about a field's size are taken greedily, the most probable first,
@@ -27,7 +27,7 @@ def worthwhile_cells(
     cells_per_slot: float,
     margin: float = 0.0,
 ) -> Flags:
-    """Return which of m cells to look at, `most` at most.
+    """Return True for those of m cells to look at, `most` at most.
 
     `probability` is (m,), `vectors` are the (m, 3) directions of the cells. A cell whose middle is too low by
     less than `margin` (degrees) counts: a field can be centred on its upper part.

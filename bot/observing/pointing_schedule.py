@@ -1,4 +1,4 @@
-"""Which fields can be observed when: a place in time for each, and an order.
+"""Schedule fields: a slot in time for each, and an order in which they can be observed.
 
 Time is cut into slots of one exposure and the overhead after it. A set of fields can be observed if each can
 have a slot of its own in which it is visible: a matching in the graph of fields and slots. Such sets form a

@@ -1,4 +1,5 @@
-"""When a site can observe positions: the slots of a plan, and what is high and far from the Moon in each.
+"""The visibility of positions from a site: the slots of a plan, and what is high and far from the Moon in
+each.
 
 A position's altitude follows from the product of its direction with the zenith's, so that thousands of
 positions in hundreds of slots are one product of matrices. Altitudes are without refraction; they agree with
@@ -46,7 +47,7 @@ class Slots:
 
 
 class SiteView:
-    """What a site sees in the days around a time."""
+    """The sky as seen from a site in the days around a time."""
 
     def __init__(self, site: Site, constraints: ObservingConstraints, now: datetime) -> None:
         """Compute Earth's rotation and the Sun around `now` (aware)."""
@@ -123,7 +124,7 @@ class SiteView:
         return np.asarray(self._sky.to_equator.T @ equatorial, np.float64)
 
     def _dark(self, exposure: float) -> list[Interval]:
-        """Return what is left of this night's darkness, or the next night's, that an exposure fits into."""
+        """Return the rest of this night's darkness if an exposure fits into it, else the next night's."""
         if self._site.radio:
             return [Interval(self._since, self._since + 86_400)]
         for night in optical_nights(self._site, self._sky, self._since, self._constraints.darkness, 2):

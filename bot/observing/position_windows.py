@@ -1,4 +1,4 @@
-"""When sites can observe positions: for each position the best window of this night, else of the next.
+"""Observing windows of positions at sites: for each position the best one of this night, else of the next.
 
 A window counts when the position is high enough and the sky dark enough for `min_up` without a break; what
 has begun before `now` counts from its beginning, as in `bot.observing.observability`.

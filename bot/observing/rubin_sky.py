@@ -1,4 +1,4 @@
-"""What Rubin can observe of a sky map, as Rubin's trigger rules count it.
+"""The part of a sky map that Rubin can observe, as Rubin's trigger rules count it.
 
 It follows scimma/rubin-ToO-producer at revision 22dbfa2, as stated in the user guide's section "Rubin 2026",
 step by step: a raster of HEALPix order 7 whose pixels count by their centres, the 90 % mask made on that
@@ -69,7 +69,9 @@ _CORNERS_AT_ONCE = 4_096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RubinSky:
-    """What Rubin's rules ask of a sky map. Areas in deg² on the sky, probabilities 0 to 1 of all the map."""
+    """The properties of a sky map that Rubin's rules ask for. Areas in deg² on the sky, probabilities 0 to 1
+    of all the map.
+    """
 
     area_90: float
     """Area of the whole 90 % region, the multi-order map's own: whole tiles, the last one that is needed

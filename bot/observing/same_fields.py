@@ -1,4 +1,4 @@
-"""Which of many fields were reported twice: centres that lie together, at times that don't contradict it."""
+"""Find fields that were reported twice: centres that lie together, at times that don't contradict it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Places:
 
 
 def find_same(some: Places, others: Places, radius: float) -> Flags:
-    """Return which of `some` fields, (n,), is one of `others`: at most `radius` degrees from it.
+    """Return True for those of `some` fields, (n,), that are one of `others`: within `radius` degrees.
 
     Where both have a time, these are at most SAME_TIME apart.
     """

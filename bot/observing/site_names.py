@@ -64,7 +64,7 @@ class OtherName:
     """Listed observatories of which one may be meant; empty if there is none."""
 
     def sentence(self, asked: str) -> str:
-        """Return what the name means, and what to type instead."""
+        """Return the name's meaning, and what to type instead."""
         match self.kind:
             case "space":
                 return (
@@ -89,7 +89,7 @@ def _other_names() -> Mapping[str, OtherName]:
 
 
 def find_other_name(name: str) -> OtherName | None:
-    """Return what a name means that is no single site on the ground; None if it isn't such a name."""
+    """Return the meaning of a name that is no single site on the ground; None for any other name."""
     known = _other_names()
     return next((known[key] for key in name_keys(name) if key in known), None)
 
@@ -163,19 +163,19 @@ class _Unknown:
 
     sentence: str
     end: int
-    """Where the words end in the text."""
+    """End of the words in the text."""
     may_be_place: bool = True
 
 
 def _unknown_site(problems: Sequence[_Unknown]) -> UnknownSite:
-    told = [problem.sentence for problem in problems[:_MAX_PROBLEMS]]
+    sentences = [problem.sentence for problem in problems[:_MAX_PROBLEMS]]
     if len(problems) > _MAX_PROBLEMS:
-        told.append(f"And {len(problems) - _MAX_PROBLEMS} more are no site that I know.")
-    return UnknownSite(*told, may_be_place=any(problem.may_be_place for problem in problems))
+        sentences.append(f"And {len(problems) - _MAX_PROBLEMS} more are no site that I know.")
+    return UnknownSite(*sentences, may_be_place=any(problem.may_be_place for problem in problems))
 
 
 def _skip_separators(text: str, position: int) -> int:
-    """Return where the next word begins."""
+    """Return the beginning of the next word."""
     match = _SEPARATORS.match(text, position)
     return position if match is None else match.end()
 
@@ -259,7 +259,7 @@ def _city_or_country(name: str) -> str | None:
 
 
 def _end_of_unknown(text: str, start: int, own: Sequence[Site]) -> int:
-    """Return where the unknown words end: before a separator, or before what is known."""
+    """Return the end of the unknown words: before a separator, or before what is known."""
     end = start
     for word in _WORD.finditer(text, start):
         if end > start:

@@ -1,4 +1,4 @@
-"""How filters name sites: an observatory by its name; any other site by its position too.
+"""References of filters to sites: an observatory by its name; any other site by its position too.
 
 "MyDome 34.2N 116.9W 1700m" can be evaluated without knowing which channel has that site, and goes on meaning
 the same place if the channel moves or removes it.

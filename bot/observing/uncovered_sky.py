@@ -1,4 +1,4 @@
-"""What probable sky is in nobody's field, and where its largest pieces are."""
+"""The probable sky that is in nobody's field, and its largest pieces."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class MapToCover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncovered:
-    """What of a map is in no field."""
+    """The part of a map that is in no field."""
 
     probability: float
     """Of the whole map, 0 to 1."""
@@ -53,7 +53,7 @@ class Uncovered:
 
 
 def find_uncovered(map_: MapToCover, covered: SkyRegion, probability: float) -> Uncovered:
-    """Return what of a map isn't in a region, which leaves `probability` (0 to 1) of the whole map."""
+    """Return the part of a map outside of a region; `probability` (0 to 1) is the whole map's there."""
     left = map_.credible.without(covered)
     return Uncovered(
         probability=float(np.clip(probability, 0, 1)),

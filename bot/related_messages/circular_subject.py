@@ -1,4 +1,4 @@
-"""What the subject of a GCN Circular says: its kind, the events that it names, and whether LVK retracts one.
+"""Read the subject of a GCN Circular: its kind, the events that it names, and whether LVK retracts one.
 
 The kind is read from the subject alone, in the order of `_classify_rest`: what fits nothing is a report.
 `identification` and `retraction` are kept for LVK's own forms, because they are said of the GW event: a
@@ -138,13 +138,13 @@ class CircularSubject:
     lvk_id: str | None
     """The canonical id in "LIGO/Virgo/KAGRA <id>: …" if the subject begins so."""
     rest: str
-    """What follows that; the whole text if it doesn't begin so."""
+    """The text after that; the whole text if it doesn't begin so."""
     is_reply: bool
     """True for "Re: …" and the like."""
 
 
 def parse_subject(line: str) -> CircularSubject:
-    """Take a subject apart: one printable line, with a label or a blank in front of it or not."""
+    """Parse a subject: one printable line, with a label or a blank in front of it or not."""
     text = line
     while label := _LABEL.match(text):
         text = text[label.end() :]

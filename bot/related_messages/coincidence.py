@@ -1,4 +1,4 @@
-"""Which alerts lie near an event in time and on the sky, and how many would by chance.
+"""Find the alerts near an event in time and on the sky, and the number expected by chance.
 
 An alert is near if its trigger lies in the window and its 90 % region overlaps the event's 99 % region. By
 chance,

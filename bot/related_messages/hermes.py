@@ -100,7 +100,7 @@ def _sent(record: Record, received: datetime | None, brightness: dict[str, Brigh
 
 
 def _digest(record: Record) -> str:
-    """Return what stands for a message without an id: a repeat has the same, anything else another."""
+    """Return a digest in place of a missing id: a repeat has the same, anything else another."""
     parts = [record.get(key) for key in ("topic", "title", "submitter", "authors", "message_text", "data")]
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

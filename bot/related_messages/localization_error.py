@@ -15,7 +15,7 @@ from formatters.models.nearby_alert import NearbyAlert
 TARGET = 0.9
 """The probability that the circle which is compared with an event's region holds."""
 ONE_SIGMA = 0.6827
-"""What the radii of GBM's systematic error hold."""
+"""The probability inside the radii of GBM's systematic error."""
 
 Mixture = Sequence[tuple[float, float]]
 """Parts of a distribution of errors: (weight, radius in degrees that holds ONE_SIGMA); weights sum to 1."""
@@ -69,7 +69,7 @@ def _radius(parts: Sequence[tuple[float, float]]) -> float:
 
 
 def _bisect(excess: Callable[[float], float], low: float, high: float) -> float:
-    """Return where an increasing function is 0, or the end of the range that is nearest to it."""
+    """Return the zero of an increasing function, or the end of the range that is nearest to it."""
     for _ in range(_STEPS):
         middle = (low + high) / 2
         if excess(middle) < 0:

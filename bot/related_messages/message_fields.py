@@ -1,4 +1,4 @@
-"""What the decoders of all streams share: lines of text, ids of superevents, positions, times.
+"""The fields that the decoders of all streams share: lines of text, ids of superevents, positions, times.
 
 Every function takes values of any JSON type and returns None, or an empty text or tuple, for what it can't
 use. Field names are those of GCN's unified schema (nasa-gcn/gcn-schema, gcn/notices/core).

@@ -30,12 +30,12 @@ ANY_KIND = Stream.NEARBY.value
 """The kind of a topic that brings alerts of several kinds, some of which aren't read: the content decides."""
 _GBM, _SVOM, _ICECUBE = FERMI_GBM, "svom", "icecube-track"
 NEARBY_KINDS = (ANY_KIND, _GBM, _SVOM, _ICECUBE)
-"""What settings may call a topic of nearby alerts."""
+"""Words by which settings name the kind of a topic of nearby alerts."""
 
 MAX_REGION_BYTES = 4 * 2**20
 """The largest HEALPix file that is kept; a larger one is left out, and the circle counts alone."""
 DEFAULT_CONTAINMENT = 0.9
-"""What a radius holds that doesn't say it: the default of GCN's core schema Localization."""
+"""The probability inside a radius that states none: the default of GCN's core schema Localization."""
 
 _SCHEMA_PATH = re.compile(r"/gcn/notices/([a-z0-9_./-]{1,100})\.schema\.json")
 _MAX_IDS = 5

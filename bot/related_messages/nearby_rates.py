@@ -1,4 +1,4 @@
-"""How often each kind of nearby alert comes, for the number expected by chance; each rate with its source."""
+"""The rates of the kinds of nearby alerts, each with its source, for the number expected by chance."""
 
 from __future__ import annotations
 

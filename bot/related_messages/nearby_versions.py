@@ -19,7 +19,7 @@ _Rank = tuple[datetime, bool, int, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertVersions:
-    """What the store keeps of an alert: the newest version, and the newest that states each thing."""
+    """The versions of an alert that the store keeps: the newest, and the newest that states each thing."""
 
     newest: NearbyAlert
     positioned: NearbyAlert | None

@@ -63,6 +63,6 @@ class NearbyWindows:
 
     @property
     def widest(self) -> TimeWindow:
-        """A window that holds all of them: what the store is asked for."""
+        """The smallest window that holds all of them, for which the store is asked."""
         windows = (self.burst_cbc, self.burst_other, self.neutrino)
         return TimeWindow(max(w.before_s for w in windows), max(w.after_s for w in windows))

@@ -17,7 +17,7 @@ _MAGNITUDES = frozenset({"", "ab", "vega", "mag", "ab mag", "vega mag", "abmag"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brightness:
-    """What the photometry of one source says."""
+    """The first and the newest detection of one source in its photometry."""
 
     first_detection: datetime | None = None
     """Time of the first detection in the message; an upper limit is none."""

@@ -106,7 +106,7 @@ class Columns:
 
     @property
     def has_wide_gaps(self) -> bool:
-        """Columns are parted by tabs or by two blanks or more, so that a cell may hold blanks."""
+        """True if tabs, or two blanks or more, separate the columns, so that a cell may hold blanks."""
         return self.delimiter == "\t"
 
     def split(self, line: str) -> Iterator[Sequence[str]]:

@@ -1,4 +1,4 @@
-"""What the words around a position say of it: whose it is, its name, error, redshift and distance."""
+"""Read the words around a position: whose it is, its name, error, redshift and distance."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ _WITH_A_MAP = re.compile(
 )
 """A map by which or in which something was found: the position may be that thing's."""
 _OF_A_PROBABILITY = re.compile(r"\b(?:sky[ -]?)?maps?\b|\bposteriori?\b")
-"""What a map's property is said of too: a source's position only if the sentence names the source."""
+"""Words for a map or posterior, whose peak also has a position: it is a source's only if one is named."""
 _MAP_OF = re.compile(
     r"\b(?:(?:sky[ -]?)?maps?|localization|probability|posterior)\b"
     r"(?:\s(?!at\b|is\b|are\b|was\b|were\b)[\w-]{1,30}){0,3}?\s(?:of|for)\s(?:[\w/-]{1,30}\s){0,4}?(?P<whose>event|trigger|candidate|source|m?s\d{6}[a-z]{1,5})\b"
 )
-"""Whose map it is ("the sky map of the event peaks at"): no word for a source at the position."""
+"""The owner of a map ("the sky map of the event peaks at"): no word for a source at the position."""
 _UNRELATED = re.compile(r"\bunrelated\b|\bnot (?:be )?(?:related|associated|connected)\b|\bruled out\b")
 _SOURCE = re.compile(
     r"source|transient|counterpart|candidate|afterglow|\bburst|\bgrb|\bfrb|trigger|neutrino|\btrack|\bobject"
@@ -132,7 +132,9 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Properties:
-    """What a sentence says of the position in it; None where it says nothing or nothing certain."""
+    """The properties that a sentence gives of the position in it; None where it says nothing or nothing
+    certain.
+    """
 
     radius: float | None = None
     containment: float | None = None
@@ -255,7 +257,7 @@ def _border(between: str) -> int | None:
 
 
 def properties_of(context: Context, own: Context) -> Properties:
-    """Return what a sentence says of its position: error radius; in its own part, redshift and distance."""
+    """Read a position's properties in its sentence: error radius; in its own part, redshift and distance."""
     radius, containment = _radius(context)
     redshift = _redshift(own)
     distance = _distance(own.after)

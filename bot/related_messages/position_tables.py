@@ -299,7 +299,7 @@ def _time(cells: Sequence[str], columns: Columns) -> datetime | None:
 
 
 def _containment_in_legend(behind: str, columns: Columns) -> float | None:
-    """Return what a line below the table says of its column of errors: "… = radius of 90% containment"."""
+    """Return the containment of a table's errors by a line below it: "… = radius of 90% containment"."""
     at = columns.others.get("radius")
     if at is None:
         return None

@@ -1,4 +1,4 @@
-"""Which stream a payload belongs to, and its decoding.
+"""Recognize the stream of a payload, and decode it.
 
 A topic of a stream says itself what it brings (`Origin.stream`); files and GCN's mixed topics don't. There
 the content tells: GCN's `$schema`, else keys that only this stream has. LVK's notices have neither.

@@ -1,4 +1,4 @@
-"""How long what is to be said waits, and when it is over: decisions that no setting changes."""
+"""Time limits of deliveries: how long each waits, and when it is too old. No setting changes them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIN_POST_INTERVAL = timedelta(seconds=30)
 CHANGES_KEPT_FOR = timedelta(days=400)
 """How long a change of a channel is kept: more than a year."""
 REQUEUE_MAX_AGE = timedelta(hours=24)
-"""What was given up with its channel longer ago than this is old news when the channel comes back."""
+"""Age from which deliveries that were given up with their channel aren't posted when it comes back."""
 MAYBE_POSTED_MAX_AGE = timedelta(hours=24)
 """How long after its creation a root that may have been posted is looked for in the channel's history.
 

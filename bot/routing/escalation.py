@@ -31,7 +31,7 @@ def steps_after_mention(
     criteria_list: Sequence[Criteria],
     waiting: Collection[str] = (),
 ) -> tuple[EscalationStep, ...]:
-    """Return who is next after `targets` are mentioned, at increasing times; empty if nobody is.
+    """Return the steps that follow a mention of `targets`, at increasing times; empty if there are none.
 
     The steps are those of all rules of the channel that mention one of them for certain. Whoever is `waiting`
     for an earlier mention's step (WEBHOOK for the webhook) keeps that step's time. Whom two rules name at
@@ -50,7 +50,7 @@ def steps_after_mention(
     ]
     named_at: set[tuple[timedelta, str]] = set()
     namings: Counter[tuple[int, str]] = Counter()
-    tellings: Counter[str] = Counter()
+    notifications: Counter[str] = Counter()
     is_called = WEBHOOK in waiting
     steps: list[EscalationStep] = []
     every = [(step, number) for number, rule in enumerate(rules) for step in rule.escalation]
@@ -60,20 +60,20 @@ def steps_after_mention(
                 steps.append(step)
             is_called = True
             continue
-        new, told = [], []
+        new, notified = [], []
         for target in dict.fromkeys(step.targets):
             namings[number, target] += 1
             if target in waiting or (step.after, target) in named_at:
                 continue
             named_at.add((step.after, target))
             new.append(target)
-            if namings[number, target] <= tellings[target]:
+            if namings[number, target] <= notifications[target]:
                 # Other rules have them told as often by then as this one.
-                told.append(target)
+                notified.append(target)
             else:
-                tellings[target] += 1
+                notifications[target] += 1
         if new:
-            steps.append(replace(step, targets=tuple(new), unless_told=tuple(told)))
+            steps.append(replace(step, targets=tuple(new), unless_told=tuple(notified)))
     return tuple(steps)
 
 
@@ -95,14 +95,14 @@ def plan_escalation_end(
 
 
 def wanted_targets(criteria_list: Sequence[Criteria], evaluator: CriteriaEvaluator) -> frozenset[str]:
-    """Return whom the steps of rules name that hold, or may hold once the sky map is queried."""
+    """Return the targets in steps of rules that hold, or may hold once the sky map is queried."""
     return step_targets(
         criteria for criteria in criteria_list if evaluator.evaluate_mentions(criteria).may_match
     )
 
 
 def step_targets(criteria_list: Iterable[Criteria]) -> frozenset[str]:
-    """Return whom the steps of these criteria name; WEBHOOK for the operators' webhook."""
+    """Return the targets of these criteria's steps; WEBHOOK for the operators' webhook."""
     steps = [
         step
         for criteria in criteria_list
@@ -124,20 +124,20 @@ class WaitingStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationFacts:
-    """What a due step's fate depends on, beside its time."""
+    """The facts that decide a due step's fate, beside its time."""
 
     wanted: frozenset[str] | None
-    """Whom the channel's rules still name for this event; None for a drill, whose steps always come."""
+    """The targets that rules of the channel still name for this event; None for a drill: all steps come."""
     can_mention: bool
     """True if people can be mentioned now: the root stands, and the first mention isn't under way."""
     can_call: bool
     """True if the operators' webhook is there, and may be called for this workspace."""
-    told: frozenset[str] = frozenset()
-    """Whom the messages of steps that were taken before name, but for those that were given up."""
+    notified: frozenset[str] = frozenset()
+    """The targets named by the messages of steps that were taken before, but for those that were given up."""
 
 
 class StepAction(Enum):
-    """What becomes of a waiting step."""
+    """The ways in which a waiting step ends or goes on."""
 
     MENTION = auto()
     """A message mentions its targets."""
@@ -155,7 +155,7 @@ class StepAction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StepDecision:
-    """What becomes of a step; a step without one goes on waiting."""
+    """The decision about a step; a step without one goes on waiting."""
 
     step: WaitingStep
     action: StepAction
@@ -184,7 +184,7 @@ def decide_steps(steps: Sequence[WaitingStep], facts: EscalationFacts, now: date
             if facts.can_mention:
                 decisions.append(StepDecision(one, StepAction.REPORT))
         elif facts.can_mention:
-            is_new = bool(names - mentioned - (set(step.unless_told) & facts.told))
+            is_new = bool(names - mentioned - (set(step.unless_told) & facts.notified))
             decisions.append(StepDecision(one, StepAction.MENTION if is_new else StepAction.SKIP))
             mentioned |= names
     return decisions

@@ -15,7 +15,7 @@ from bot.routing.state import CallState
 
 
 class EscalationChange(Enum):
-    """What happened to an escalation, as far as the operators' webhook is concerned."""
+    """A change of an escalation, as far as the operators' webhook is concerned."""
 
     DUE = auto()
     """The webhook's step was taken: nobody has it."""

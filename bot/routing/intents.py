@@ -16,7 +16,7 @@ ChannelRef = tuple[str, str]
 
 
 class MentionReason(StrEnum):
-    """Why somebody is mentioned. The values are stored."""
+    """The reason of a mention. The values are stored."""
 
     NEW_EVENT = "root"
     """The event itself; the mention is part of the root message."""
@@ -36,7 +36,7 @@ class OpenRoot:
     mention: tuple[str, ...] = ()
     """People, groups and broadcasts that the root message mentions, as Slack writes them."""
     steps: tuple[EscalationStep, ...] = ()
-    """Who is next if nobody says "I have it"."""
+    """The steps that follow if nobody says "I have it"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Mention:
     targets: tuple[str, ...]
     reason: MentionReason
     steps: tuple[EscalationStep, ...] = ()
-    """Who is next if nobody says "I have it"."""
+    """The steps that follow if nobody says "I have it"."""
     is_held: bool = False
     """True if somebody has the event already: the steps come only once nobody has it any more."""
 
@@ -80,7 +80,7 @@ class EndEscalation:
     thread_id: int
     reason: EscalationEnd
     kept: frozenset[str] = frozenset()
-    """Whom rules that hold still name (WEBHOOK for the webhook): the steps for them go on."""
+    """The targets that rules still name (WEBHOOK for the webhook): the steps for them go on."""
 
 
 @dataclass(frozen=True, slots=True)

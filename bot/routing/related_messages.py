@@ -47,13 +47,13 @@ def plan_message(state: MessageState) -> list[Intent]:
     if state.message.stream in CANDIDATE_STREAMS:
         return [UpdateFollowUp(*thread.channel, only_existing=True, can_wait=True) for thread in heard]
     wanting = channels_wanting(state.subscriptions, state.message.stream)
-    told = [thread for thread in alive if thread.channel in wanting]
+    subscribed = [thread for thread in alive if thread.channel in wanting]
     shown = [thread for thread in heard if thread.channel in wanting]
     if not state.is_named:
         return [UpdateFollowUp(*thread.channel, only_existing=True) for thread in shown]
     intents: list[Intent] = [UpdateFollowUp(*t.channel, only_existing=state.is_edit) for t in shown]
     if state.message.retracts_event and not (state.had_retracted or state.is_event_retracted):
-        intents += [AnnounceRetractionCircular(thread.id, state.message_id) for thread in told]
+        intents += [AnnounceRetractionCircular(thread.id, state.message_id) for thread in subscribed]
     return intents
 
 

@@ -43,9 +43,9 @@ class Thread:
     is_acknowledged: bool = False
     """True if somebody has the event ("I have it")."""
     escalating: frozenset[str] | None = None
-    """Whom waiting steps name, WEBHOOK for the webhook; None if no escalation is open."""
+    """The targets of waiting steps, WEBHOOK for the webhook; None if no escalation is open."""
     held: frozenset[str] = frozenset()
-    """Whom steps name that come if whoever has the event hands it back; WEBHOOK for the webhook."""
+    """The targets of the steps that come if whoever has the event hands it back; WEBHOOK for the webhook."""
     is_muted: bool = False
     """True if the channel gets no replies and edits about the event but for a retraction."""
 
@@ -90,7 +90,7 @@ class RoutingState:
     subscriptions: Sequence[Subscription] = ()
     """The active subscriptions of all channels."""
     earlier_messages: EarlierMessages = EarlierMessages()
-    """What came about the superevent beside notices."""
+    """The messages about the superevent that came before, beside notices."""
     webhook_calls: Mapping[CallKind, CallState] = field(default_factory=dict)
     """The webhook calls about the superevent that were planned before."""
     previous_real_event_at: datetime | None = None
@@ -106,4 +106,4 @@ class OperatorRules:
     quiet_period: timedelta
     """A real event after a pause longer than this is announced to the operators."""
     webhook_criteria: Criteria | None = None
-    """What the webhook is called for; None if it is called for no event."""
+    """The criteria of events for which the webhook is called; None if it is called for no event."""

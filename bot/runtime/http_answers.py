@@ -1,4 +1,4 @@
-"""What clients of other people's servers have in common: Retry-After, and redirects that aren't trusted."""
+"""Handling of other servers' HTTP answers: Retry-After, and redirects that aren't trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Treasure Map answers, made by formula in the form of its server's answers.
+"""Sample answers of the Treasure Map, made by formula in the form of its server's.
 
 That form: TheTreasureMap/gwtm on GitHub, `server/routes/pointing/get_pointings.py` and `server/schemas`, read
 in November 2026.
@@ -70,7 +70,7 @@ def pointing(number: int, ra: float, dec: float, time: datetime, **changes: Any)
 def followed_up(
     first: int, ra: float, dec: float, event_time: datetime, now: datetime
 ) -> list[dict[str, Any]]:
-    """Return what two groups report at `now` of an event whose map peaks at (`ra`, `dec`).
+    """Return two groups' reports at `now` about an event whose map peaks at (`ra`, `dec`).
 
     One observes 16 small fields around the peak, the other plans 6 wide ones; what lies before `now` is done.
     """

@@ -1,5 +1,5 @@
 # ruff: noqa: D102 - the settings explain themselves where they are defined
-"""Where the catalogues of galaxies are."""
+"""The settings for catalogues of galaxies: where they come from, and where they are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which workspaces may have the operators' webhook as the last step of an escalation."""
+"""The setting for which workspaces may have the operators' webhook as the last step of an escalation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class EscalationSettings(Protocol):
 
     @property
     def slack_client_id(self) -> str | None:
-        """Set where any workspace may install the app."""
+        """The client id of the Slack app, which is set where any workspace may install it."""
 
     @property
     def webhook_url(self) -> SecretStr | None:
@@ -48,7 +48,9 @@ class EscalationSettings(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationWebhookPolicy:
-    """Who may have the operators' webhook as the last step of an escalation, and whether there is one."""
+    """The rule for who may have the operators' webhook as the last step of an escalation, and whether there
+    is one.
+    """
 
     teams: Sequence[str] | None = None
     """Ids of the workspaces that may; None for all."""
@@ -69,7 +71,7 @@ class EscalationWebhookPolicy:
 
 
 def escalation_webhook_policy(settings: EscalationSettings) -> EscalationWebhookPolicy:
-    """Return who may let a subscription call the webhook.
+    """Return the rule for who may let a subscription call the webhook.
 
     By default one workspace by its token may. Where any workspace may install the app none may, since a
     stranger's workspace must not page these operators.

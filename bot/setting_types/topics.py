@@ -17,7 +17,7 @@ ALERTS = "alerts"
 UNKNOWN_STREAM = "unknown"
 """The stream of a topic that no mapping names: each message's content tells it. It is never a notice."""
 STREAM_NAMES = (ALERTS, *(stream.value for stream in Stream))
-"""What a topic can be said to bring. `nearby` leaves the kind of alert to the content."""
+"""Streams that a topic can be said to bring. `nearby` leaves the kind of alert to the content."""
 HEARTBEAT_TOPIC = "gcn.heartbeat"
 """GCN's topic of one message a second, which is no news but proves that the connection works."""
 ALERT_TOPIC = "igwn.gwalert"
@@ -29,9 +29,9 @@ _MIXED_TOPICS = (
     "gcn.notices.boom.alert",
 )
 DEFAULT_HOPSKOTCH_TOPICS = ",".join((*_MIXED_TOPICS, "hermes.*"))
-"""What is read on Hopskotch beside the alerts."""
+"""The topics read on Hopskotch beside the alerts."""
 DEFAULT_GCN_TOPICS = ",".join((ALERT_TOPIC, *_MIXED_TOPICS, HEARTBEAT_TOPIC))
-"""What is read on GCN."""
+"""The topics read on GCN."""
 
 DEFAULT_TOPIC_STREAMS: Mapping[str, str] = {
     "igwn.gwalert*": ALERTS,
@@ -87,7 +87,7 @@ class ConfiguredTopic:
 
 @dataclass(frozen=True, slots=True)
 class TopicStreams:
-    """Which stream of messages each topic brings."""
+    """The stream of messages that each topic brings."""
 
     by_entry: Mapping[str, str]
     """Stream -> a value of STREAM_NAMES, by a topic's name or a pattern."""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 
 TREASURE_MAP_URL = "https://treasuremap.space/api/v1/"
-"""Where groups report what they point at."""
+"""The service to which groups report what they point at."""
 
 
 def is_secure_url(url: str) -> bool:

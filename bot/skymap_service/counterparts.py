@@ -21,7 +21,7 @@ MAX_IN_VOLUME = 100
 
 
 class MessagesOfEvent(Protocol):
-    """What is needed of `bot.store.events.related_messages.RelatedMessageRepository`."""
+    """The part of `bot.store.events.related_messages.RelatedMessageRepository` that this service needs."""
 
     async def for_event(self, superevent_id: str) -> list[StoredMessage]:
         """Return the messages that name an event, newest first."""
@@ -64,7 +64,7 @@ class CounterpartService:
     async def region_change(
         self, superevent: Superevent, candidates: Sequence[Counterpart]
     ) -> RegionChange | None:
-        """Return which candidates the newest map moved into or out of its 90 % region.
+        """Return the candidates that the newest map moved into or out of its 90 % region.
 
         It is compared with the newest map before it that differs. What was reported only after the newest map
         was never moved by it. None without two maps, or if none moved.

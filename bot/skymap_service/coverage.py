@@ -1,4 +1,8 @@
-"""What the observations of an event cover of its newest sky map, computed off the event loop and kept.
+"""The coverage of an event's newest sky map by its observations, computed off the event loop and kept.
+
+`bot.commands.observe` reads what people report, `bot.store.channels.observations` stores it, and this service
+measures it, with what `bot.treasure_map` has read, on the newest map that can be read. No alert waits for
+that: a card shows it by an edit.
 
 What fields cover doesn't depend on the map: it is kept for each group of fields, so that for a new map only
 its probability there is added up again.
@@ -45,7 +49,7 @@ RESULTS_KEPT = 256
 T = TypeVar("T")
 _MapKey = tuple[NoticeKey, bool]
 _Version = tuple[Hashable, ...]
-"""What tells the observations of one event apart; they themselves may hold many thousand fields."""
+"""A fingerprint of one event's observations, which themselves may hold many thousand fields."""
 
 
 class CoverageTakesTooLong(RuntimeError):
@@ -53,7 +57,7 @@ class CoverageTakesTooLong(RuntimeError):
 
 
 class ChannelObservations(Protocol):
-    """What is needed of `bot.store.channels.observations.ObservationRepository`."""
+    """The part of `bot.store.channels.observations.ObservationRepository` that this service needs."""
 
     async def for_event(self, team_id: str, channel_id: str, superevent_id: str) -> tuple[Observation, ...]:
         """Return a channel's observations of an event in the order in which they were reported first."""
@@ -61,7 +65,7 @@ class ChannelObservations(Protocol):
 
 
 class TreasureMapReadings(Protocol):
-    """What is needed of `bot.store.events.treasure_map.TreasureMapRepository`."""
+    """The part of `bot.store.events.treasure_map.TreasureMapRepository` that this service needs."""
 
     @property
     def is_read(self) -> bool:
@@ -69,7 +73,7 @@ class TreasureMapReadings(Protocol):
         ...
 
     async def pointings(self, superevent_id: str) -> TreasureMapReading:
-        """Return what was last read of an event."""
+        """Return the last reading of an event."""
         ...
 
 
@@ -101,7 +105,7 @@ class CoverageService:
         self._lock = asyncio.Lock()
 
     async def coverage(self, superevent: Superevent, team_id: str, channel_id: str) -> EventCoverage | None:
-        """Return what a channel and the Treasure Map cover of an event; None if no map of it can be read."""
+        """Return an event's coverage by a channel and the Treasure Map; None if no map of it can be read."""
         name = superevent.superevent_id
         observations = await self._observations.for_event(team_id, channel_id, name)
         return await self._cover(superevent, observations, await self._reading(name))
@@ -109,7 +113,7 @@ class CoverageService:
     async def shares(
         self, superevent: Superevent, observations: Sequence[Observation]
     ) -> tuple[InstrumentShare, ...]:
-        """Return what each instrument of a channel has planned and done, in the order of their reports.
+        """Return the share of each instrument of a channel, planned and done, in the order of their reports.
 
         Without a map that can be read the shares are None.
         """
@@ -144,7 +148,7 @@ class CoverageService:
     async def shared_with_others(
         self, team_id: str, channel_id: str, observation: Observation
     ) -> tuple[SharedFields, ...]:
-        """Return which fields of an observation another instrument has planned or done, most first.
+        """Return the fields of an observation that another instrument has planned or done, most first.
 
         Others are the channel's other instruments and those of the Treasure Map. The observation needn't be
         stored yet.
@@ -157,7 +161,7 @@ class CoverageService:
         return await self._run(partial(find_shared_fields, observation, observations, reported, regions))
 
     async def summary(self, superevent: Superevent, team_id: str, channel_id: str) -> CoverageSummary | None:
-        """Return what the Follow-up reply says; None if nothing is planned or done with a known field."""
+        """Return the Follow-up reply's summary; None if nothing is planned or done with a known field."""
         found = await self.coverage(superevent, team_id, channel_id)
         return None if found is None else found.summary
 
@@ -209,7 +213,7 @@ class CoverageService:
     async def _regions_of(
         self, observations: Sequence[Observation], reported: Sequence[ReportedObservation] = ()
     ) -> Callable[[FieldGroup], SkyRegion]:
-        """Return what groups of fields cover, after computing what isn't kept, one group after the other.
+        """Return the regions of groups of fields, computing those that aren't kept, one after the other.
 
         Each group is a computation of its own, so that none of them takes long and other questions get their
         turn between two.

@@ -30,7 +30,7 @@ MAX_RANKED = 5_000
 """Galaxies of one ranking that are kept, the first; nobody observes more, and an export in a terminal ends
 there."""
 TOP = 10
-"""Who enters the first so many is said in the Follow-up reply."""
+"""The Follow-up reply names the galaxies that enter the first so many."""
 FOLLOW_UP_MAX = 300
 """The Follow-up reply names galaxies where the volume holds fewer."""
 
@@ -64,7 +64,7 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueChoice:
-    """Which catalogue is used, and where the Follow-up reply speaks of it."""
+    """The catalogue that is used, and where the Follow-up reply speaks of it."""
 
     folder: Path | None = None
     """The folder of the catalogues, which needn't exist; None means that there are none."""
@@ -99,7 +99,7 @@ class GalaxyRankingService:
         return await self._on_map(newest, opened, count)
 
     async def volume_galaxies(self, superevent: Superevent) -> VolumeGalaxies | None:
-        """Return what the Follow-up reply says of galaxies; None if there is nothing to say.
+        """Return the galaxies for the Follow-up reply; None if there is nothing to say.
 
         Nothing is said without a catalogue, without galaxies in the volume and with too many, and of an event
         that is retracted. A catalogue that can't be read is logged.

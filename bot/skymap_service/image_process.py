@@ -70,7 +70,7 @@ class ImageJob:
     gw_map: bytes | None
     """The FITS file of the GW map if the main one is a combined map, else None."""
     marks: Marks | None = None
-    """What is circled on the map."""
+    """The positions that are circled on the map."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What sites can observe of stored notices, computed off the event loop, one map at a time."""
+"""The observability of stored notices' maps from sites, computed off the event loop, one map at a time."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ObservabilityService:
         now: datetime,
         night_of: date | None = None,
     ) -> Observability | None:
-        """Return what these sites can observe of a notice's best map in this night, and in the next.
+        """Return the observability of a notice's best map from these sites, in this night and in the next.
 
         The nights are counted from `now` (aware), or begin on the date `night_of`. Return None if the notice
         has no readable map. Raises StoreUnavailable.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from cachetools import LRUCache
 
 from bot.observing.next_chance import nothing_to_observe
-from bot.observing.pointing_plan import plan_pointings
+from bot.observing.pointing_planner import plan_pointings
 from bot.runtime.threads import ThreadHangs, run_in_thread
 from bot.skymap_service.position_levels import EventMap, PositionLevels
 from formatters.models.event_plan import EventPlan, PlanRequest

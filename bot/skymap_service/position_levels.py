@@ -1,4 +1,4 @@
-"""Where positions lie in the newest sky map of a superevent, computed off the event loop and kept."""
+"""The credible levels of positions in a superevent's newest sky map, computed off the event loop and kept."""
 
 from __future__ import annotations
 

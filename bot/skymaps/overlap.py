@@ -1,4 +1,4 @@
-"""How a map combined with an external event's lies on the map of the gravitational-wave signal alone."""
+"""Comparison of a map combined with an external event's with the map of the GW signal alone."""
 
 from __future__ import annotations
 

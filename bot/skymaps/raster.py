@@ -140,7 +140,7 @@ def rasterize(skymap: SkyMap, where: PixelGrid) -> Grid:
 
 
 def rasterizer(skymap: SkyMap) -> Callable[[PixelGrid], Grid]:
-    """Return what `rasterize` does for one map and several grids, which share what doesn't depend on them."""
+    """Return `rasterize` for one map and several grids, which share what doesn't depend on them."""
 
     def with_gap(values: Floats) -> NDArray[np.float32]:
         return np.append(values, np.nan).astype(np.float32)

@@ -1,4 +1,4 @@
-"""How far positions lie from a credible region, and how much of the sky lies within an angle of it.
+"""Distances of positions from a credible region, and how much of the sky lies within an angle of it.
 
 A circle of radius r overlaps a region exactly if its centre lies within r of it. So the part of the sky
 within r of a region is the probability that a circle of that radius, placed at random, overlaps it.

@@ -1,4 +1,4 @@
-"""Where a sky map lies with respect to the Sun and the Galactic plane."""
+"""The place of a sky map with respect to the Sun and the Galactic plane."""
 
 from __future__ import annotations
 

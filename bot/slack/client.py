@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import structlog
 
+from bot.runtime.callbacks import no_op
 from bot.runtime.http_proxy import proxy_for
 from bot.runtime.running_timeout import running_timeout
 from bot.slack.degradation import OutgoingMessage
@@ -48,7 +49,7 @@ OnCall = Callable[[str, SlackFailure | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the bot is in a workspace."""
+    """The bot's own ids in a workspace, and its scopes."""
 
     team_id: str
     team_name: str
@@ -86,7 +87,7 @@ class SlackClient:
         session: aiohttp.ClientSession,
         *,
         timeout_s: float = CALL_TIMEOUT_S,
-        on_call: OnCall = lambda _method, _failure: None,
+        on_call: OnCall = no_op,
     ) -> None:
         self._session = session
         install_lease_check(session)
@@ -106,7 +107,7 @@ class SlackClient:
         return not self.scopes or scope in self.scopes
 
     async def identify(self) -> Identity:
-        """Return whose token this is, and remember its scopes."""
+        """Return the bot's identity by its token, and remember its scopes."""
         data, headers = await self._call_with_headers("auth.test", {})
         granted = str(headers.get("x-oauth-scopes", ""))
         self.scopes = frozenset(scope.strip() for scope in granted.split(",") if scope.strip())

@@ -102,7 +102,7 @@ class OutgoingMessage:
         return replace(self, dropped=(*self.dropped, DroppedPart(part, reason, guessed)))
 
     def degrade(self, failure: SlackFailure) -> OutgoingMessage | None:
-        """Return what to send after a refusal; None if no part is to blame, or none is left."""
+        """Return the message to send after a refusal; None if no part is to blame, or none is left."""
         parts = self.parts
         if isinstance(failure, FileNotReady) and MessagePart.PICTURE in parts:
             # Whether to wait for an image that isn't ready is the caller's decision.

@@ -24,7 +24,7 @@ REASONS: Mapping[str, str] = {
     "groups:read": "See the same of private channels that it is a member of.",
     "files:write": "Show the picture of the sky map in the message.",
 }
-"""What each requested scope is for, as HTML, for the person who decides; the most important first."""
+"""The purpose of each requested scope, as HTML, for the person who decides; the most important first."""
 
 KEPT: Mapping[str, str] = {
     "who subscribed a channel, or changed the subscription last": "Who subscribed the channel.",
@@ -55,7 +55,7 @@ KEPT: Mapping[str, str] = {
         " to, their observing sites, and which messages gwevent posted there."
     ),
 }
-"""What is kept of people, as HTML, by the first cell of the operators' table of that in deploy/README.md.
+"""The data kept of people, as HTML, by the first cell of the operators' table of that in deploy/README.md.
 
 A test compares the keys with that table, so that this page can't fall behind it.
 """

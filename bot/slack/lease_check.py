@@ -51,7 +51,7 @@ def send_only_while(holds: Callable[[], bool]) -> Iterator[None]:
 
 
 def install_lease_check(session: aiohttp.ClientSession) -> None:
-    """Have all requests of a session check the lease under which they were begun."""
+    """Install a check into a session: each request verifies the lease under which it was begun."""
     if any(isinstance(config, _LeaseCheckTrace) for config in session.trace_configs):
         return
     config = _LeaseCheckTrace()

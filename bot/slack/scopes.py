@@ -16,7 +16,7 @@ AllowedRole = Literal["anyone", "members", "admins"]
 
 
 class Need(Enum):
-    """How much depends on a scope."""
+    """The degrees to which gwevent depends on a scope."""
 
     REQUIRED = auto()
     """Without it gwevent doesn't work."""

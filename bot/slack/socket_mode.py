@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SocketState:
-    """Whether requests from Slack can come, and if not, why."""
+    """The state of the Socket Mode connection: whether requests from Slack can come, and if not, why."""
 
     connected: bool
     detail: str

@@ -47,7 +47,7 @@ class WorkspaceRegistry:
         self._sync_lock = asyncio.Lock()
 
     def request_sync(self) -> None:
-        """Have the installations read now, since one was added or removed."""
+        """Wake the loop that reads the installations, since one was added or removed."""
         self._sync_requested.set()
 
     async def run(self) -> None:

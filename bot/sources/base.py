@@ -33,9 +33,10 @@ class Origin:
     live: bool
     """True if the payload may open root messages: from a broker, the demo or `replay --post`."""
     stream: str | None = None
-    """What the topic brings beside LVK's notices: a value of `Stream`, a kind of nearby alert, or
-    UNKNOWN_STREAM, where each message's content tells it; None for notices, and where nothing is known of the
-    payload (files). A payload of a stream, known or not, is never read as a notice."""
+    """The stream of messages that the topic brings beside LVK's notices: a value of `Stream`, a kind of
+    nearby alert, or UNKNOWN_STREAM, where each message's content tells it; None for notices, and where
+    nothing is known of the payload (files). A payload of a stream, known or not, is never read as a
+    notice."""
     archive: str | None = None
     """The display name of the archive the payload came from; None for a broker's or a file's payload."""
 

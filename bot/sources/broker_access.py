@@ -1,4 +1,4 @@
-"""What the readers of topics need to know of a broker: its address, its errors, and how patient to be."""
+"""The properties of a broker that readers of topics need: its address, its errors, and how patient to be."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ class HopskotchSource:
         )
 
     async def acknowledge(self, payload: Payload) -> None:
-        """Have the payload's offset committed in the background, so that a hanging broker delays nobody.
+        """Queue the payload's offset for a commit in the background, so that a hanging broker delays nobody.
 
         If the process is killed before the commit, the payload comes again, and the store recognizes it.
         """

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from bot.runtime.callbacks import no_op
 from bot.sources.base import Payload
 from bot.sources.error_throttle import ThrottledErrorLog
 from bot.sources.reconnect import ReconnectLoop, ReconnectTiming
@@ -77,7 +78,7 @@ class KafkaReader:
         describe_error: Callable[[Exception], str],
         expected_errors: tuple[type[Exception], ...],
         *,
-        on_start: Callable[[], None] = lambda: None,
+        on_start: Callable[[], None] = no_op,
     ) -> AsyncIterator[Payload]:
         """Yield the payloads that `read` puts on the bridge, reconnecting until the source is stopped.
 

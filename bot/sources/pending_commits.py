@@ -20,7 +20,7 @@ class PendingCommits:
         return len(self._offsets)
 
     def set(self, partition: Partition, offset: int) -> None:
-        """Have the consumer group start at `offset` the next time, instead of one set before."""
+        """Set the offset at which the consumer group is to start the next time, instead of one set before."""
         with self._lock:
             self._offsets[partition] = offset
 

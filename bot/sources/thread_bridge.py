@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 
+from bot.runtime.callbacks import no_op
 from bot.sources.base import Payload
 
 
@@ -79,7 +80,7 @@ class ThreadBridge:
         self._slots.release()
         self._queue.put_nowait(None)
 
-    def wait_for_room(self, on_waiting: Callable[[], object] = lambda: None) -> bool:
+    def wait_for_room(self, on_waiting: Callable[[], object] = no_op) -> bool:
         """Block until one more payload may be put; return False if the source was stopped.
 
         `on_waiting` is called every second while this blocks.

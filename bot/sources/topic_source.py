@@ -111,7 +111,7 @@ class TopicSource:
         return self._reader.payloads(self._read, self._describe_error, (KafkaException, TopicAbsent))
 
     async def acknowledge(self, payload: Payload) -> None:
-        """Have the payload's offset committed in the reader's next turn.
+        """Queue the payload's offset for a commit in the reader's next turn.
 
         If the process is killed before the commit, the payload comes again, and the store recognizes it.
         """
@@ -239,7 +239,7 @@ class TopicSource:
         return True
 
     def _handle_message(self, consumer: Consumer, session: _Session, message: Message) -> None:
-        """Put a message on the bridge, or heed the error that stands in its place. Raises KafkaException."""
+        """Queue a message on the bridge, or handle the error in its place. Raises KafkaException."""
         topic = message.topic()
         error = message.error()
         if error is not None:
@@ -417,7 +417,7 @@ class _Session:
     """When the broker was last asked for its topics."""
 
     def acknowledge(self, message: MessageOffset) -> None:
-        """Have the offset committed that this acknowledgement allows, if it allows one."""
+        """Queue the offset that this acknowledgement allows for a commit, if it allows one."""
         next_offset = self.offsets.acknowledge(message)
         if next_offset is not None:
             self.pending.set(message[:2], next_offset)

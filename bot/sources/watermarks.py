@@ -1,4 +1,4 @@
-"""How far a consumer group is behind the broker."""
+"""The offsets of a consumer group and of its broker, and the lag between them."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _i = schema.installations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditQuery:
-    """Which entries are asked for; None for all."""
+    """The conditions on the entries that are asked for; None for all."""
 
     channel_id: str | None = None
     user_id: str | None = None
@@ -52,7 +52,7 @@ class AuditLog:
         self._database = database
 
     async def entries(self, query: AuditQuery) -> Audit:
-        """Return what people did, the newest first.
+        """Return people's actions and changes, the newest first.
 
         What concerns a workspace as a whole (criteria sets, installations) belongs to no channel, so it is
         left out if a channel is asked for.

@@ -1,4 +1,4 @@
-"""Where ids of people are stored, and how a person is forgotten.
+"""The columns that hold ids of people, and how a person is forgotten.
 
 `PERSON_COLUMNS` names every column that may hold the id of a person, and what becomes of it; a test compares
 it with the schema, so that a new column can't be left out. What is a person's own goes, what is the channel's
@@ -24,7 +24,7 @@ from bot.store.channels.acknowledgements import forget_acknowledgements
 from bot.store.channels.change_log import ChangeAuthor, record_changes, subscription_change
 from bot.store.channels.clauses import in_channel
 from bot.store.channels.escalation_rules import end_steps_without_rule
-from bot.store.channels.subscription_numbers import assign_missing_numbers
+from bot.store.channels.subscription_numbers import assign_missing_subscription_numbers
 from bot.store.channels.subscription_rows import resolve_rows
 from bot.store.database import Database
 from bot.store.outbox.edit_writer import mark_threads_stale
@@ -37,7 +37,7 @@ USER_ID = re.compile(r"[UW][A-Z0-9]{1,31}")
 
 
 class Treatment(StrEnum):
-    """What becomes of a column's rows that name a person who is to be forgotten."""
+    """The treatments of rows that name a person who is to be forgotten, one for each column."""
 
     DELETED = "deleted"
     """The row goes: it was about nothing else."""
@@ -58,7 +58,7 @@ class PersonColumn:
     column: Column[Any]
     treatment: Treatment
     because: str
-    """Who it is, in the words of the privacy table."""
+    """The person's part, in the words of the privacy table."""
 
     @property
     def name(self) -> str:
@@ -110,12 +110,12 @@ class RuleOf:
     channel_id: str
     number: int | None
     problem: str | None = None
-    """What is left to do about it, as a sentence; None if they were taken out."""
+    """The work that is left, as a sentence; None if they were taken out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgetting:
-    """What was, or would be, changed to forget a person."""
+    """The changes that forget a person, made or only counted."""
 
     rows: Mapping[str, int]
     """The number of rows by `PersonColumn.name`; those without rows are left out."""
@@ -285,7 +285,7 @@ async def _leave_rules(connection: AsyncConnection, user_id: str, now: datetime)
         for row in (await connection.execute(naming)).all()
         if row.number is None
     }:
-        await assign_missing_numbers(connection, channel)
+        await assign_missing_subscription_numbers(connection, channel)
     rows = (await connection.execute(naming.order_by(s.c.team_id, s.c.channel_id, s.c.id))).all()
     done = []
     for row in rows:

@@ -157,7 +157,7 @@ class Retention:
 
         Webhook calls about events are kept: they record that each call was made.
         """
-        told = (
+        has_deliveries = (
             select(_d.c.id)
             .where(
                 _d.c.kind.in_([DeliveryKind.INCIDENT_OPENED.value, DeliveryKind.INCIDENT_RESOLVED.value]),
@@ -165,7 +165,7 @@ class Retention:
             )
             .exists()
         )
-        old = _o.c.open_as.is_(None) & (_o.c.ended_at < ended_before) & ~told
+        old = _o.c.open_as.is_(None) & (_o.c.ended_at < ended_before) & ~has_deliveries
         removed = 0
         while ids := await self._next_batch(select(_o.c.id).where(old)):
             async with self._database.exclusive_transaction() as connection:

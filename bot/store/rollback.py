@@ -24,7 +24,7 @@ from bot.filters import FilterSyntaxError, parse_criteria
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor, record_changes, subscription_change
 from bot.store.channels.clauses import in_channel
-from bot.store.channels.subscription_numbers import assign_missing_numbers
+from bot.store.channels.subscription_numbers import assign_missing_subscription_numbers
 from bot.store.channels.subscription_rows import resolve_rows
 from bot.store.database import Database
 from bot.store.outbox.escalation_writer import CANCELLED, WAITING
@@ -82,7 +82,7 @@ _s = schema.subscriptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackResult:
-    """What was closed and rewritten: the number of rows by kind."""
+    """The numbers of rows that were closed or rewritten, by kind."""
 
     deliveries: int
     incidents: int
@@ -158,7 +158,7 @@ async def _rewrite_subscriptions(connection: AsyncConnection, now: datetime) -> 
     left_out = []
     rows = (await connection.execute(select(_s).order_by(_s.c.id))).all()
     for channel in {(row.team_id, row.channel_id) for row in rows if row.number is None}:
-        await assign_missing_numbers(connection, channel)
+        await assign_missing_subscription_numbers(connection, channel)
     rows = (await connection.execute(select(_s).order_by(_s.c.team_id, _s.c.channel_id, _s.c.id))).all()
     for before in await resolve_rows(connection, rows):
         if _is_readable(before.criteria):

@@ -63,7 +63,7 @@ DeadEffect = Callable[[AsyncConnection, DeadBatch, datetime], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class KindEffects:
-    """What follows from the outcomes of one kind of delivery."""
+    """The effects of the outcomes of one kind of delivery."""
 
     delivered: frozenset[DeliveredEffect]
     dead: frozenset[DeadEffect]
@@ -93,7 +93,7 @@ class Settlement:
     async def requeue_channel(
         self, connection: AsyncConnection, channel: ChannelRef, since: datetime, now: datetime
     ) -> int:
-        """Bring back what was given up because the channel was out of reach; see `reachability`."""
+        """Requeue deliveries dead-lettered because the channel was out of reach; see `reachability`."""
         return await requeue_channel(connection, channel, since, now)
 
 
@@ -157,12 +157,12 @@ async def _record_follow_up(connection: AsyncConnection, delivered: DeliveredBat
 
 
 async def _release_thread(connection: AsyncConnection, delivered: DeliveredBatch, now: datetime) -> None:
-    """Let the next delivery of the thread be claimed: its root stands, or the reply before it does."""
+    """Release the thread's next delivery to be claimed: its root stands, or the reply before it does."""
     await release_threads(connection, {d.thread_id for d, _ in delivered}, now)
 
 
 async def _publish_image(connection: AsyncConnection, delivered: DeliveredBatch, now: datetime) -> None:
-    """Let the other threads show an image that Slack accepted in this one."""
+    """Share an image that Slack accepted in one thread with the other threads."""
     await publish_to_others(connection, {o.image_id for _, o in delivered if o.image_id is not None}, now)
 
 
@@ -262,7 +262,7 @@ async def _repost_deleted_root(connection: AsyncConnection, dead: DeadBatch, now
 
 
 async def _dead_letter_thread(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
-    """Give up what waits for a root that was given up; reports of unreadable notices stand alone."""
+    """Dead-letter what waits for a dead-lettered root; reports of unreadable notices stand alone."""
     for d, o in dead:
         pending = (_d.c.thread_id == d.thread_id) & (_d.c.state == DeliveryState.PENDING.value)
         standalone = _d.c.kind == DeliveryKind.UNREADABLE_NOTICE.value
@@ -291,7 +291,7 @@ async def _discard_subscription(connection: AsyncConnection, dead: DeadBatch, no
 
 
 async def _release_dead_thread(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
-    """Let the next delivery of the thread be claimed: what it waited for was given up."""
+    """Release the thread's next delivery to be claimed: the one before it was dead-lettered."""
     await release_threads(connection, {d.thread_id for d, _ in dead}, now)
 
 
@@ -375,4 +375,4 @@ EFFECTS: Mapping[DeliveryKind, KindEffects] = {
     DeliveryKind.DRILL: KindEffects(_POSTED | {_count_drill_steps}, _GIVEN_UP),
     DeliveryKind.DRILL_END: KindEffects(_POSTED, _GIVEN_UP),
 }
-"""What follows from each kind's outcomes; total, by a test."""
+"""The effects of each kind's outcomes; total, by a test."""

@@ -1,4 +1,4 @@
-"""Which version's tables a database holds, and their migration to this version's.
+"""The version of a database's tables, and their migration to those of this gwevent.
 
 Alembic is imported only where there is something to migrate or to compare: importing and running it takes a
 tenth of a second, for which every start would wait.

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.runtime.callbacks import no_op
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.treasure_map import EventToRead, ReportedInstrument, TreasureMapRepository
@@ -76,7 +77,7 @@ class TreasureMapSync:
         clock: Callable[[], datetime],
         *,
         may_read: Callable[[], bool],
-        on_request: Callable[[str], None] = lambda _: None,
+        on_request: Callable[[str], None] = no_op,
     ) -> None:
         """`may_read` says whether this process is the one that reads.
 
@@ -124,7 +125,7 @@ class TreasureMapSync:
         return read
 
     async def _begin_with_young(self) -> None:
-        """Have superevents read regularly that have come, or that are significant now."""
+        """Schedule regular readings of superevents that have come, or that are significant now."""
         now = self._clock()
         young = await self._repository.list_young(now - FOLLOWED_FOR)
         for event in young:

@@ -56,13 +56,13 @@ class CandidateList:
     unread: Sequence[Notice] = ()
     """Newer notices whose map can't be read or isn't kept any more, oldest first."""
     change: RegionChange | None = None
-    """What the newest map moved; None if nothing."""
+    """The candidates that the newest map moved; None if it moved none."""
     has_sites: bool = False
     """True if the channel has sites for windows."""
     windows_failed: bool = False
     """True if the windows took too long to compute; then no row has one."""
     outcome: str | None = None
-    """What was changed, one sentence, not escaped; None for a question."""
+    """The change that was made, one sentence, not escaped; None for a question."""
     notes: Sequence[str] = ()
     """Sentences about what was left out of a change, not escaped."""
     cosmology: str = "Planck18"

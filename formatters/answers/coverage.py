@@ -47,7 +47,7 @@ class CoverageAnswer:
 
 
 def message(answer: CoverageAnswer) -> Message:
-    """Return what is covered: all together, by band, each observation, the Treasure Map, and what is left."""
+    """Return the answer: all together, by band, each observation, the Treasure Map, and what is left."""
     found = answer.coverage
     if not found.observations and not found.reported:
         return _nothing(answer)

@@ -112,7 +112,7 @@ def explained(
     past: Sequence[PastGrade],
     now: datetime,
 ) -> Message:
-    """Return what a set says about an event and why, its definition, and the grades of past events."""
+    """Return a set's grade for an event and the reasons, its definition, and the grades of past events."""
     line = grade_line(explanation.outcome)
     name = _name(superevent)
     return blocks.message(
@@ -142,7 +142,7 @@ def judged(
     further: Sequence[str] = (),
     note: str = "",
 ) -> Message:
-    """Return what several sets say about an event, with what keeps it from better grades.
+    """Return several sets' grades for an event, with the conditions that keep it from better ones.
 
     `further` are the names of sets that weren't judged; `note` is a sentence (not escaped) on the choice.
     """
@@ -172,7 +172,7 @@ _INDENT = quantities.NBSP * 3
 
 
 def better_grade_lines(set_: CriteriaSet, explanation: SetExplanation) -> list[str]:
-    """Return what keeps an event from each grade that is better than its own, a line each, not escaped.
+    """Return lines, one for each grade better than an event's own: what keeps it from that; not escaped.
 
     For example "Gold: ✗ distance<150: 168 Mpc, 18 Mpc too far". The first few; further grades are counted. Of
     a set with categories: what decides the grade in the one that holds, else the nearest categories.
@@ -240,7 +240,7 @@ def _event_line(superevent: Superevent, now: datetime) -> str:
 
 
 def _judged_notices(explanations: Sequence[SetExplanation]) -> str:
-    """Return which notice the sets judged, or which ones: "Judged: INITIAL (rubin-2026), UPDATE"."""
+    """Return the names of the judged notices: "Judged: INITIAL (rubin-2026), UPDATE"."""
     sets: dict[str, list[str]] = {}
     for one in explanations:
         if one.judged:
@@ -254,7 +254,7 @@ def _judged_notices(explanations: Sequence[SetExplanation]) -> str:
 def _judged_line(
     set_: CriteriaSet, superevent: Superevent, explanation: SetExplanation, now: datetime
 ) -> str:
-    """Return which notice was judged, when the event was, and for which night places in the sky count."""
+    """Return the judged notice, when the event was, and for which night places in the sky count."""
     if explanation.outcome.why_undecided is WhyUndecided.NOT_JUDGED and not explanation.grades:
         parts = ["gwevent couldn't judge it, by a fault of its own; its log says which."]
     else:
@@ -270,7 +270,7 @@ def _judged_line(
 
 
 def _judged_notice(set_: CriteriaSet, superevent: Superevent, explanation: SetExplanation) -> str:
-    """Return which notice was judged, and by which of its maps if it has two."""
+    """Return the name of the judged notice, and by which of its maps if it has two."""
     if not explanation.judged:
         return _NOTHING_TO_JUDGE
     called = (n for n in reversed(superevent.notices) if n.event is not None)

@@ -23,16 +23,19 @@ Use = tuple[str, int]
 """Channel id and number of a subscription that names a set."""
 
 
-def added(new: CriteriaSet, told: Sequence[str]) -> Message:
-    """Return the reply to a new set; `told` are the ids of channels that name it already."""
+def added(new: CriteriaSet, notified_channels: Sequence[str]) -> Message:
+    """Return the reply to a new set; `notified_channels` are the ids of channels that name it already."""
     said = f"{bold(escape(new.slug))} added."
     how = f"To show its grade in this channel's messages: `subscribe CBC criteria {escape(new.slug)}`."
-    return _changed(said, new, told, how)
+    return _changed(said, new, notified_channels, how)
 
 
-def edited(after: CriteriaSet, told: Sequence[str]) -> Message:
-    """Return the reply to an edit, with the new grades; `told` are the ids of channels that use the set."""
-    return _changed(f"{bold(escape(after.slug))} changed.", after, told)
+def edited(after: CriteriaSet, notified_channels: Sequence[str]) -> Message:
+    """Return the reply to an edit, with the new grades.
+
+    `notified_channels` are the ids of channels that use the set.
+    """
+    return _changed(f"{bold(escape(after.slug))} changed.", after, notified_channels)
 
 
 def unchanged(set_: CriteriaSet) -> Message:
@@ -147,14 +150,14 @@ def how_to_edit(set_: CriteriaSet) -> Message:
     )
 
 
-def _changed(said: str, after: CriteriaSet, told: Sequence[str], how: str = "") -> Message:
-    """Return what was changed, the grades in full, and which channels hear of it."""
+def _changed(said: str, after: CriteriaSet, notified_channels: Sequence[str], how: str = "") -> Message:
+    """Return the answer: what was changed, the grades in full, and the channels that hear of it."""
     shown = criteria.definition(after)
     small = []
-    if told:
-        channels = [_channel(one) for one in told[:_MAX_NAMED]]
-        if len(told) > len(channels):
-            channels.append(f"{len(told) - len(channels)} more channels")
+    if notified_channels:
+        channels = [_channel(one) for one in notified_channels[:_MAX_NAMED]]
+        if len(notified_channels) > len(channels):
+            channels.append(f"{len(notified_channels) - len(channels)} more channels")
         small.append(f"It is used in {_listed(channels)}, and posted there.")
     elif how:
         small.append(how)

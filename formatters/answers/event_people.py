@@ -19,7 +19,7 @@ TAKEN_BY_BUTTON = (
     "Nothing was changed by these words. An event is taken by the button “I have it” on its message, where"
     " this channel asks for that, and given back by “I no longer have it” in the menu there."
 )
-"""What who types "I have it" is told."""
+"""The answer to a typed "I have it"."""
 _GIVE_BACK = "To give it back: “I no longer have it” in the menu below the event's message."
 
 
@@ -127,7 +127,7 @@ def no_thread(superevent: Superevent | None, superevent_id: str) -> Message:
 
 
 def who(superevent: Superevent, found: EventPeople, observers: Sequence[str]) -> Message:
-    """Return who has an event, observes it or muted it in this channel, as its message says."""
+    """Return the answer about who has an event, observes it or muted it here, as its message says."""
     name = escape(_name(superevent))
     listed = people_block(found, observers, _event_time(superevent), is_retracted=superevent.is_retracted)
     nobody = []

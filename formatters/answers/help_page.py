@@ -1,4 +1,4 @@
-"""What a page of `/gwevent help WORD` is made of."""
+"""The parts of a page of `/gwevent help WORD`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WHICH_EVENT = (
 
 @dataclass(frozen=True, slots=True)
 class HelpPage:
-    """What `help` says about one word."""
+    """The contents of `help WORD` for one word."""
 
     title: str
     usages: tuple[Usage, ...]

@@ -59,7 +59,7 @@ def message(superevent: Superevent, answer: Observability) -> Message:
 
 
 def _age_line(answer: Observability) -> str | None:
-    """Return what the windows of an event of the past are about; None for a recent one."""
+    """Return the line about what the windows of a past event mean; None for a recent one."""
     if answer.merger is None or answer.since - answer.merger < night_times.OLD_EVENT_AGE:
         return None
     age = night_times.age(answer.merger, answer.since)
@@ -78,7 +78,7 @@ def _age_line(answer: Observability) -> str | None:
 
 
 def _definitions(answer: Observability) -> str:
-    """Return what the table's columns mean, and from when on the nights are counted."""
+    """Return the explanation of the table's columns, and from when on the nights are counted."""
     constraints = answer.constraints
     least = answer.min_up.total_seconds() / 60
     at_least = f"for at least {least:g}{quantities.NBSP}min" if least else "at any moment"

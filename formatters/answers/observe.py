@@ -34,13 +34,13 @@ class Reported:
 
     superevent: Superevent
     sentences: tuple[str, ...]
-    """What was stored, the most important first; not escaped."""
+    """Sentences about what was stored, the most important first; not escaped."""
     shared: tuple[SharedFields, ...] = ()
-    """Whose fields these are too."""
+    """Fields that others observe too."""
     notes: tuple[str, ...] = ()
     """Small print, not escaped."""
     next_words: str = ""
-    """What may be typed next, after `/gwevent`; not escaped."""
+    """A suggestion for what to type next, after `/gwevent`; not escaped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class ObservationList:
 
 
 def reported_message(reported: Reported) -> Message:
-    """Return what was stored, and whoever else has the same fields."""
+    """Return the answer to a report: what was stored, and who else has the same fields."""
     title = f"{event_name(reported.superevent)}: {reported.sentences[0]}"
     others = list(_shared_sentences(reported.shared))
     lines = [

@@ -85,7 +85,7 @@ def picture_title(made: EventPlan) -> str:
 
 
 def map_words(superevent: Superevent, made: EventPlan) -> str:
-    """Return which map a plan was made on: "the map of UPDATE, sent 3 h after the merger (combined map)"."""
+    """Return the name of a plan's map: "the map of UPDATE, sent 3 h after the merger (combined map)"."""
     notice = made.notice
     which = alert_card.alert_type_with_ordinal(superevent.up_to(notice), notice)
     event = superevent.event
@@ -157,12 +157,12 @@ def _summary_lines(answer: PlanAnswer) -> Iterator[str]:
 
 
 def _percent_for(*shares: float) -> Callable[[float], str]:
-    """Return what writes each of these shares (0 to 1): to a tenth of a percent if one is below 10 %."""
+    """Return a function that writes these shares (0 to 1): to a tenth of a percent if one is below 10 %."""
     return share_text if min(shares) < _WHOLE_PERCENT_FROM else quantities.percent
 
 
 def _night_line(made: EventPlan) -> str:
-    """Return which night it is, in UTC and by the site's own evening."""
+    """Return the line about the night, in UTC and by the site's own evening."""
     site, plan = made.request.site, made.plan
     first, last = plan.pointings[0].start, plan.pointings[-1].start + made.request.telescope.exposure
     times = f"{night_times.day_and_year(first)} {first:%H:%M} to {_clock(last, first)}{quantities.NBSP}UTC"

@@ -25,7 +25,7 @@ _PER_SECTION = 10
 
 @dataclass(frozen=True, slots=True)
 class UnaskedEvents:
-    """How many events were left out because nobody asked for events of their kind."""
+    """The numbers of events that were left out because nobody asked for events of their kind."""
 
     lowsig: int = 0
     retracted: int = 0

@@ -34,7 +34,7 @@ class SearchHit:
     by_joint_far: bool = False
     """True if the event passes a FAR condition only by its joint FAR with an external event."""
     grades: tuple[GradeOutcome, ...] = ()
-    """What the criteria sets of the subscription say about it."""
+    """The grades that the subscription's criteria sets give it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ def _grades_within(grades: Sequence[str], room: int) -> list[str]:
 
 
 def _grades(found: SearchHit) -> str:
-    """Return what the first sets say about an event, as the end of its line; empty without sets."""
+    """Return the first sets' grades for an event, as the end of its line; empty without sets."""
     said = [short_grade_line(one) for one in found.grades[:_GRADES_PER_EVENT]]
     if len(found.grades) > len(said):
         said.append(f"{len(found.grades) - len(said)} more")

@@ -48,7 +48,7 @@ class Status:
     incidents: tuple[Incident, ...] = ()
     """Open incidents, oldest first, as reported to the operators."""
     problem: str | None = None
-    """What people asked for and will not get, one sentence, not escaped; None if there is nothing."""
+    """A request of people's that can't be fulfilled, one sentence, not escaped; None if there is nothing."""
     treasure_map: TreasureMapState | None = None
     """How reading others' pointings goes; None if the settings don't have them read."""
 

@@ -129,7 +129,7 @@ class MenuOption:
     text: str
     """Plain text, not escaped."""
     value: str
-    """What the app is sent when it is chosen; different from the others of its menu."""
+    """The value that the app is sent when it is chosen; different from the others of its menu."""
     url: str | None = None
     """The page that it opens, checked by `mrkdwn.web_url`."""
 

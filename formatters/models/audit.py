@@ -1,4 +1,4 @@
-"""Who did what, for `gwevent audit`."""
+"""Entries of `gwevent audit`: who did what."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ class AuditEntry:
     user_id: str
     """Slack's user id, or "import" and the like for the operator."""
     what: str
-    """What was done: "subscription 3 changed", "S251112cm muted"; not cleaned."""
+    """The action in words: "subscription 3 changed", "S251112cm muted"; not cleaned."""
     detail: str = ""
     """The words before and after, a reason …; not cleaned."""

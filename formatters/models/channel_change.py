@@ -89,5 +89,5 @@ class ChannelChange:
 
     @property
     def subject(self) -> int | str | None:
-        """What changed: a subscription's number, a criteria set's name, or None for sites and constraints."""
+        """The subscription's number or criteria set's name that changed; None for sites and constraints."""
         return self.criteria_set if self.number is None else self.number

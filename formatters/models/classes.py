@@ -1,4 +1,4 @@
-"""Which class is the most probable, also where a notice states a probability that can't be read.
+"""The most probable class, also where a notice states a probability that can't be read.
 
 LVK's class probabilities sum to 1, so an unread one is at most what the others leave; it is never estimated.
 """

@@ -11,7 +11,7 @@ from formatters.models.related_message import MessageKind, ReportedPosition, Str
 
 
 class Decision(StrEnum):
-    """What a channel decided about a candidate. The values are stored."""
+    """A channel's decision about a candidate. The values are stored."""
 
     KEEP = "keep"
     REJECT = "reject"
@@ -29,7 +29,7 @@ class CandidateDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateSource:
-    """Where a candidate was reported: a message, or a person of the channel."""
+    """The source of a candidate's report: a message, or a person of the channel."""
 
     label: str
     """"GCN 34763", "BOOM", "HERMES", "IceCube"; for a person empty, see `user_id`. Not escaped."""
@@ -37,7 +37,7 @@ class CandidateSource:
     stream: Stream | None = None
     """The stream of the message; None for a person."""
     kind: MessageKind | None = None
-    """What the message is about; None for a person."""
+    """The kind of the message; None for a person."""
     user_id: str | None = None
     """Slack's id of the person who added it; None for a message."""
     url: str | None = None
@@ -89,7 +89,7 @@ class Counterpart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionChange:
-    """Which candidates a new map moved into or out of its 90 % credible region."""
+    """The candidates that a new map moved into or out of its 90 % credible region."""
 
     entered: tuple[str, ...] = ()
     left: tuple[str, ...] = ()

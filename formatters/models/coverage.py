@@ -1,4 +1,4 @@
-"""What observations cover of an event's newest sky map, each and all together."""
+"""The coverage of an event's newest sky map by observations, each and all together."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class DepthRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedCoverage:
-    """What the Treasure Map has of one instrument in one status and band, without the channel's own."""
+    """The Treasure Map's reports of one instrument in one status and band, without the channel's own."""
 
     reported: ReportedObservation
     """Without the fields that the channel reported too."""
@@ -47,7 +47,7 @@ class ReportedCoverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandCoverage:
-    """What was looked at in one band; what two fields share is counted once."""
+    """The coverage of a map in one band; what two fields share is counted once."""
 
     band: str | None
     """None for observations of which nobody said the band."""
@@ -74,7 +74,7 @@ class UncoveredPiece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageSummary:
-    """What the Follow-up reply says of coverage."""
+    """The coverage of an event, for the Follow-up reply."""
 
     notice: Notice
     """The notice that brought the map."""
@@ -95,7 +95,7 @@ class CoverageSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventCoverage:
-    """What is covered of an event's newest map that can be read."""
+    """The coverage of an event's newest map that can be read."""
 
     notice: Notice
     """The notice that brought the map."""
@@ -106,7 +106,7 @@ class EventCoverage:
     observations: tuple[CoveredObservation, ...] = ()
     """The channel's, cancelled ones too, in the order in which they were reported."""
     reading: TreasureMapReading | None = None
-    """What was last read of the Treasure Map; None if this deployment doesn't read it."""
+    """The last answer of the Treasure Map; None if this deployment doesn't read it."""
     reported: tuple[ReportedCoverage, ...] = ()
     """Its pointings, by instrument, status and band."""
     bands: tuple[BandCoverage, ...] = ()
@@ -169,7 +169,7 @@ class SharedFields:
     """Fields of an observation that lie in somebody else's."""
 
     instrument: str
-    """Whose they are; not escaped."""
+    """The other instrument's name; not escaped."""
     status: ObservationStatus
     user_id: str | None
     """Slack's id of who reported them in this channel; None if they are from the Treasure Map."""

@@ -35,7 +35,7 @@ class Grade:
 
     name: str
     filter: Filter | None
-    """What has to hold; None for a grade that the set's own code decides (`rubin-2026`)."""
+    """The condition of the grade; None for a grade that the set's own code decides (`rubin-2026`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +69,10 @@ class CriteriaSet:
 
 
 class Stage(StrEnum):
-    """How a grade is to be understood."""
+    """The way in which a grade is to be understood."""
 
     CURRENT = "current"
-    """What the newest notice says; it changes with each notice."""
+    """The grade by the newest notice; it changes with each notice."""
     WOULD_BE = "would be"
     """The set triggers on an INITIAL, which hasn't come: the grade if that keeps these numbers."""
     STANDS = "stands"
@@ -82,7 +82,7 @@ class Stage(StrEnum):
 
 
 class WhyUndecided(StrEnum):
-    """What is missing for a decision."""
+    """The things that may be missing for a decision."""
 
     NO_MAP = "no map"
     """The notice has no sky map yet."""
@@ -96,7 +96,7 @@ class WhyUndecided(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradeOutcome:
-    """What a criteria set says about a superevent. Equal outcomes are worded alike."""
+    """A criteria set's judgement of a superevent. Equal outcomes are worded alike."""
 
     slug: str
     grades: tuple[str, ...] = ()
@@ -119,7 +119,7 @@ class GradeOutcome:
 
 
 class Verdict(StrEnum):
-    """Whether a condition holds."""
+    """The verdict on a condition: it holds, it fails, or neither is known."""
 
     HELD = "held"
     FAILED = "failed"
@@ -131,15 +131,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionOutcome:
-    """Whether one condition of a grade holds for a superevent, with the numbers that decide."""
+    """The verdict on one condition of a grade for a superevent, with the numbers that decide."""
 
     text: str
     """The condition as people type it ("distance<150"), or the rule in words."""
     verdict: Verdict
     value: float | None = None
-    """What the notice or its map gives, in `unit`; None if it isn't a number, or isn't known."""
+    """The value of the notice or its map, in `unit`; None if it isn't a number, or isn't known."""
     limit: float | None = None
-    """What `value` was compared with; None if it wasn't compared with a number."""
+    """The limit that `value` was compared with; None if it wasn't compared with a number."""
     unit: str = ""
     """"", "probability", "deg²", "Mpc", "redshift", "Msun", "Hz"."""
     section: str = ""
@@ -152,7 +152,7 @@ class ConditionOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradeExplanation:
-    """Why one grade holds or doesn't."""
+    """The reasons why one grade holds or doesn't."""
 
     grade: str
     verdict: Verdict
@@ -161,7 +161,7 @@ class GradeExplanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetExplanation:
-    """Why a criteria set gives a superevent the grade it gives."""
+    """The reasons why a criteria set gives a superevent the grade it gives."""
 
     outcome: GradeOutcome
     grades: tuple[GradeExplanation, ...]

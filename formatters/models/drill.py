@@ -1,4 +1,4 @@
-"""How a drill went: its steps, and when Slack and the webhook's service took what was sent."""
+"""The report of a drill: its steps, and when Slack and the webhook's service took what was sent."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class DrillReport:
 
     report: EscalationReport
     posted: Mapping[int, Posted] = field(default_factory=dict)
-    """What became of the messages, by the store's id of the step."""
+    """The fate of the messages, by the store's id of the step."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """Mentions in Slack's syntax that Slack refuses in the channel, each with Slack's error code."""
     called: Posted | None = None
-    """What became of the webhook's call; None if it wasn't called."""
+    """The fate of the webhook's call; None if it wasn't called."""
 
     @property
     def is_closed(self) -> bool:

@@ -1,4 +1,4 @@
-"""Who is mentioned next if nobody takes an event, and who took it."""
+"""Escalations: who is mentioned next if nobody takes an event, and who took it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ WEBHOOK = "webhook"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationStep:
-    """What happens at a time after the first mention, as long as nobody has pressed "I have it"."""
+    """A step of an escalation: it comes at a time after the first mention, as long as nobody has pressed "I
+    have it".
+    """
 
     after: timedelta
     """Time since the first mention (not since the step before), in whole minutes."""
     targets: tuple[str, ...] = ()
-    """Who is mentioned, in Slack's syntax; empty for the webhook."""
+    """The people and groups who are mentioned, in Slack's syntax; empty for the webhook."""
     webhook: bool = False
     """True if the operators' webhook is called; only the last step may."""
     unless_told: tuple[str, ...] = ()
@@ -30,7 +32,7 @@ class EscalationStep:
 
 
 class EscalationEnd(StrEnum):
-    """Why an escalation has no further steps. The values are stored."""
+    """The reasons why an escalation has no further steps. The values are stored."""
 
     ACKNOWLEDGED = "acknowledged"
     """Somebody has it; if they hand it back, the rest of the steps count from then."""
@@ -56,7 +58,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
-    """What became of a step's message, or of the webhook's call."""
+    """The fate of a step's message, or of the webhook's call."""
 
     at: datetime | None = None
     """When it was accepted; None if it wasn't (yet)."""

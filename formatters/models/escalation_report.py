@@ -1,4 +1,4 @@
-"""How an escalation or a drill went: its steps, who has it, and how it ended."""
+"""The report of an escalation or a drill: its steps, who has the event, and how it ended."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class EscalationReport:
     steps: tuple[ReportedStep, ...] = ()
     """In their order."""
     acknowledgements: tuple[Acknowledgement, ...] = ()
-    """Who has it, in the order in which they said so."""
+    """The people who have it, in the order in which they said so."""
     end: EscalationEnd | None = None
     """Why there are no further steps; None while there may be some."""
     ended_at: datetime | None = None

@@ -1,4 +1,4 @@
-"""What people did about events, for the audit."""
+"""Actions of people about events, for the audit."""
 
 from __future__ import annotations
 
@@ -47,4 +47,4 @@ class EventAction:
     """A text if only another version of gwevent knows the kind."""
     at: datetime
     detail: str = ""
-    """What exactly, in plain words; not escaped."""
+    """Details of the action in plain words; not escaped."""

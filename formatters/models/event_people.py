@@ -1,4 +1,4 @@
-"""Who does what about a superevent in one channel: has it, observes it, muted it."""
+"""The people of a superevent in one channel: who has it, who observes it, who muted it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class EventPeople:
     is_awaited: bool = False
     """True if somebody is to press "I have it": an escalation runs or ended without anybody."""
     acknowledgements: tuple[Acknowledgement, ...] = ()
-    """Who has it, in the order in which they said so."""
+    """The people who have it, in the order in which they said so."""
     instruments: tuple[InstrumentShare, ...] = ()
-    """What is planned and done, by instrument."""
+    """The probability that is planned and done, by instrument."""
     mute: Mute | None = None
-    """Who muted the event here; None if it isn't muted."""
+    """The mute, with who did it; None if it isn't muted."""
 
     @property
     def is_waiting(self) -> bool:

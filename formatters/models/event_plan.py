@@ -12,7 +12,7 @@ from formatters.models.pointing import PointingPlan, Telescope
 
 
 class NothingReason(StrEnum):
-    """Why a plan has no field."""
+    """The reasons why a plan may have no field."""
 
     NEVER_RISES = "never_rises"
     """No part of the map that matters ever gets high enough at the site."""
@@ -29,7 +29,7 @@ class NothingReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NothingToObserve:
-    """Why nothing can be observed, and when something can for the first time after that."""
+    """The reason why nothing can be observed, and when something can for the first time after that."""
 
     reason: NothingReason
     next_start: datetime | None = None
@@ -41,7 +41,7 @@ class NothingToObserve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
-    """What somebody asks a telescope to observe."""
+    """A request for a plan: the telescope, its site, and how much."""
 
     site: Site
     telescope: Telescope

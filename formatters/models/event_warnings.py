@@ -18,7 +18,7 @@ the sky.
 MAX_INCOHERENT_LOG_BCI = -1.0
 """Natural logarithm of the coherent/incoherent Bayes factor from which down a warning is given."""
 _PLANE_WEIGHT = 0.5
-"""What lies in the Galactic plane is harder to find, not out of reach."""
+"""Weight of probability in the Galactic plane, where sources are harder to find, not out of reach."""
 
 
 class WarningKind(Enum):

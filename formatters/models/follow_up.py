@@ -1,4 +1,4 @@
-"""What a thread's Follow-up reply shows: all that names the event, checked against its newest map.
+"""The contents of a thread's Follow-up reply: all that names the event, checked against its newest map.
 
 Built by `bot.delivery.follow_up_renderer` from the store and the sky map; worded by
 `formatters.posts.follow_up`.
@@ -94,14 +94,14 @@ def pending_retraction(superevent: Superevent, messages: Iterable[StoredMessage]
     if superevent.is_retracted:
         return None
     resumed = _resumption(superevent)
-    told = [
+    retractions = [
         one
         for one in messages
         if one.message.retracts_event
         and not one.message.is_retracted
         and (resumed is None or one.message.sent > resumed)
     ]
-    return max(told, key=lambda one: (one.message.created, one.id), default=None)
+    return max(retractions, key=lambda one: (one.message.created, one.id), default=None)
 
 
 def _resumption(superevent: Superevent) -> datetime | None:

@@ -10,7 +10,7 @@ from formatters.models.notice import Distance, Notice
 
 
 class MassSource(IntEnum):
-    """Where a galaxy's stellar mass comes from. The values are stored in catalogues."""
+    """The sources of a galaxy's stellar mass. The values are stored in catalogues."""
 
     CATALOGUE = 0
     K_BAND = 1
@@ -21,12 +21,12 @@ class MassSource(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueInfo:
-    """What is known of a catalogue as a whole."""
+    """The properties of a catalogue as a whole."""
 
     slug: str
     """The name it is called by: "ned-lvs"."""
     title: str
-    """What the answer calls it, with its release: "NED-LVS 20260424"; not escaped."""
+    """Its name in answers, with its release: "NED-LVS 20260424"; not escaped."""
     galaxies: int
     max_distance: float
     """Luminosity distance of the farthest galaxy, Mpc."""
@@ -94,7 +94,7 @@ class GalaxyRanking:
 
 
 class RankingProblem(StrEnum):
-    """Why no galaxy can be ranked."""
+    """The reasons why no galaxy can be ranked."""
 
     NO_CATALOGUE = "no catalogue"
     NO_MAP = "no map"
@@ -104,7 +104,7 @@ class RankingProblem(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeGalaxies:
-    """What the Follow-up reply says of the galaxies in the 90 % credible volume of an event's newest map."""
+    """The galaxies in the 90 % credible volume of an event's newest map, for the Follow-up reply."""
 
     ranking: GalaxyRanking
     map_notice: Notice

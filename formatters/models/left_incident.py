@@ -9,7 +9,7 @@ from typing import Self
 
 
 class Removal(StrEnum):
-    """How Slack says that gwevent was removed from a workspace: the names of its events."""
+    """The ways in which Slack says that gwevent was removed from a workspace: the names of its events."""
 
     UNINSTALLED = "app_uninstalled"
     REVOKED = "tokens_revoked"

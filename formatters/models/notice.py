@@ -152,7 +152,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """Where a sky map lies with respect to the Sun and the Galactic plane."""
+    """The place of a sky map with respect to the Sun and the Galactic plane."""
 
     time: datetime
     """Time for which the Sun's position was computed, UTC: that of the notice."""

@@ -14,7 +14,7 @@ MAX_FIELDS = 500
 
 
 class ObservationStatus(StrEnum):
-    """How far an observation is. The values are stored, and are those of the Treasure Map."""
+    """The status of an observation. The values are stored, and are those of the Treasure Map."""
 
     PLANNED = "planned"
     DONE = "completed"
@@ -64,7 +64,9 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewObservation:
-    """What a person reports of an instrument; the attributes of `Observation` mean the same."""
+    """An observation as a person reports it, before it is stored; the attributes of `Observation` mean the
+    same.
+    """
 
     team_id: str
     channel_id: str
@@ -81,7 +83,7 @@ class NewObservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstrumentShare:
-    """What one instrument has of the newest sky map, for the card's line of people."""
+    """The probability that one instrument covers of the newest sky map, for the card's line of people."""
 
     instrument: str
     """Not escaped."""

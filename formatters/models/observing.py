@@ -157,7 +157,7 @@ class Observability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionAltitude:
-    """How high a position stands at a time, at the site where it is highest."""
+    """The altitude of a position at a time, at the site where it is highest."""
 
     site: Site
     altitude: float
@@ -166,7 +166,7 @@ class PositionAltitude:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionWindow:
-    """When one site can observe one position."""
+    """The window in which one site can observe one position."""
 
     site: Site
     start: datetime

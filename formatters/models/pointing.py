@@ -26,7 +26,7 @@ class Footprint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telescope:
-    """What a plan needs to know of a telescope at a site."""
+    """A telescope at a site, as far as a plan needs to know it."""
 
     site: str
     """The site's name; not escaped."""

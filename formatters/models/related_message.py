@@ -37,7 +37,7 @@ CANDIDATE_STREAMS = (Stream.BOOM, Stream.HERMES)
 
 
 class MessageKind(StrEnum):
-    """What a message is about, in the words that the Follow-up reply shows. The values are stored."""
+    """A kind of message, in the words that the Follow-up reply shows. The values are stored."""
 
     IDENTIFICATION = "identification"
     UPDATE = "update"
@@ -124,8 +124,8 @@ class RelatedMessage:
 
     stream: Stream
     key: str
-    """What a message and its updates share within the stream: a circular's number, a trigger's id. A newer
-    message with the same key takes the place of an older one."""
+    """The key that a message and its updates share within the stream: a circular's number, a trigger's id. A
+    newer message with the same key takes the place of an older one."""
     created: datetime
     """When the sender wrote this version, UTC."""
     first_created: datetime | None = None
@@ -148,7 +148,7 @@ class RelatedMessage:
 
     @property
     def sent(self) -> datetime:
-        """When the first version was written, as far as it is known; an edit doesn't send a message again."""
+        """The time when the first version was written, as far as known; an edit sends nothing again."""
         return self.created if self.first_created is None else self.first_created
 
     @property

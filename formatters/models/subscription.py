@@ -34,11 +34,11 @@ class MentionRule:
     condition: Filter | None = None
     """Additional condition for a mention; not allowed together with `only_ns`."""
     escalation: tuple[EscalationStep, ...] = ()
-    """Who is next, at increasing times after the first mention, as long as nobody says "I have it"."""
+    """The steps that follow, at increasing times after the first mention, until somebody says "I have it"."""
 
     @property
     def all_targets(self) -> tuple[str, ...]:
-        """Everybody whom the rule may mention, those of its steps too, each once."""
+        """All targets that the rule may mention, those of its steps too, each once."""
         steps = (target for step in self.escalation for target in step.targets)
         return tuple(dict.fromkeys((*self.targets, *steps)))
 
@@ -61,13 +61,13 @@ class MentionRule:
         conditions = [escape(words, SECTION_MAX) for words in self._conditions]
         steps = ["escalate"] if self.escalation else []
         for step in self.escalation:
-            steps += [_minutes(step), silent_targets(step.targets) or WEBHOOK]
-        return " ".join(["notify", self.silent_targets, *conditions, *steps])
+            steps += [_minutes(step), silent_mention_text(step.targets) or WEBHOOK]
+        return " ".join(["notify", self.silent_mention_text, *conditions, *steps])
 
     @property
-    def silent_targets(self) -> str:
+    def silent_mention_text(self) -> str:
         """The targets as mrkdwn that notifies nobody; people are counted, as names would notify them."""
-        return silent_targets(self.targets)
+        return silent_mention_text(self.targets)
 
     def _steps(self, label: Callable[[str], str]) -> list[str]:
         """Return the words of the escalation: "escalate", "5min", "@second", "10min", "webhook"."""
@@ -85,7 +85,7 @@ class MentionRule:
         return parts
 
 
-def silent_targets(targets: Sequence[str]) -> str:
+def silent_mention_text(targets: Sequence[str]) -> str:
     """Return targets as mrkdwn that notifies nobody; people are counted, as names would notify them."""
     parts = [BROADCAST_WORDS[target] for target in targets if target in BROADCAST_WORDS]
     people = sum(target.startswith("<@") for target in targets)

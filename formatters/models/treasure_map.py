@@ -21,7 +21,7 @@ class ReportedObservation:
     instrument: str
     """The short name, else the name; not escaped."""
     other_names: tuple[str, ...] = ()
-    """What the Treasure Map calls it besides, to recognize one's own instrument; not escaped."""
+    """Other names of it in the Treasure Map, to recognize one's own instrument; not escaped."""
     status: ObservationStatus | None
     """None for a status that stands in no list; `status_word` says it."""
     status_word: str
@@ -40,7 +40,7 @@ class ReportedObservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreasureMapReading:
-    """What was last read of a superevent in the Treasure Map."""
+    """The last answer of the Treasure Map about a superevent."""
 
     observations: tuple[ReportedObservation, ...] = ()
     """Those of the last complete answer, done, planned, cancelled and unknown ones, by instrument."""
@@ -57,7 +57,7 @@ NOT_READ = TreasureMapReading()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreasureMapState:
-    """How reading the Treasure Map goes, for operators."""
+    """The state of reading the Treasure Map, for operators."""
 
     read_at: datetime | None
     """The newest complete answer about any superevent."""

@@ -119,10 +119,10 @@ class CardLines:
     warning: Line | None = None
     sites: Line | None = None
     shorter_sites: tuple[Line, ...] = ()
-    """What may stand in place of `sites`, the longest first."""
+    """Shorter lines in place of `sites`, the longest first."""
     criteria: Line | None = None
     shorter_criteria: tuple[Line, ...] = ()
-    """What may stand in place of `criteria`: first the same without reasons, then less and less."""
+    """Shorter lines in place of `criteria`: first the same without reasons, then less and less."""
 
     @property
     def lines(self) -> tuple[Line, ...]:

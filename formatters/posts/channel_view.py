@@ -1,4 +1,4 @@
-"""What of a superevent's card depends on the channel that shows it."""
+"""The parts of a superevent's card that depend on the channel that shows it."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class ChannelView:
     observers: tuple[str, ...] = ()
     """Slack user ids of the people who said in this channel that they observe, without a telescope's name."""
     people: EventPeople = NOBODY
-    """Who has the event, observes it with what, or muted it here."""
+    """The people who have the event, observe it with an instrument, or muted it here."""
     is_quiet: bool = False
     """True if the push text is the header alone (`Criteria.quiet`)."""
     mentions: tuple[str, ...] = ()
     """Mentions that must notify, in Slack's syntax; empty except in the first post of a root message."""
     observability: Observability | None = None
-    """What the channel's sites can observe of the newest map; None without sites or without a map."""
+    """The probability that the channel's sites can observe of the newest map; None without sites or a map."""
     grades: tuple[GradeOutcome, ...] = ()
-    """What the channel's criteria sets say of the superevent, in the channel's order."""
+    """The grades that the channel's criteria sets give the superevent, in the channel's order."""
     is_root: bool = False
     """True for a channel's root message, which has the button "I'm observing"; False in command answers."""
     asked_at: datetime | None = None

@@ -1,4 +1,4 @@
-"""What changed of the classes and properties from one notice of an event to the next, for a reply."""
+"""Changes of the classes and properties from one notice of an event to the next, for a reply."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from formatters.blockkit.mrkdwn import NBSP, bold, escape, mentions, plain_text
 from formatters.models.drill import DrillReport
 from formatters.models.escalation import EscalationEnd, EscalationStep, Posted
 from formatters.models.escalation_report import EscalationReport, ReportedStep, StepState
-from formatters.models.subscription import silent_targets
+from formatters.models.subscription import silent_mention_text
 from formatters.posts.escalation import unheard
 from formatters.posts.event_buttons import HAVE_IT
 from formatters.text.criteria_text import OPERATORS_WEBHOOK, step_time
@@ -95,15 +95,15 @@ def step_lines(drill: DrillReport) -> Iterator[str]:
                 yield line + _fate(posted, begin, "mentioned", "the message")
                 continue
             why = escape(plain_text(drill.refused[refused[0]]))
-            told = _fate(posted, begin, "posted", "the message")
-            yield f"{line}{told}, but Slack refuses to mention {silent_targets(refused)} here ({why})"
+            fate = _fate(posted, begin, "posted", "the message")
+            yield f"{line}{fate}, but Slack refuses to mention {silent_mention_text(refused)} here ({why})"
         else:
             yield f"{line}not reached"
 
 
 def silent_step(step: EscalationStep) -> str:
-    """Return whom a step names, as mrkdwn that notifies nobody: "1 group", "the operators' webhook"."""
-    return OPERATORS_WEBHOOK if step.webhook else silent_targets(step.targets) or "nobody"
+    """Return a step's targets as mrkdwn that notifies nobody: "1 group", "the operators' webhook"."""
+    return OPERATORS_WEBHOOK if step.webhook else silent_mention_text(step.targets) or "nobody"
 
 
 def clock(time: datetime) -> str:

@@ -33,7 +33,7 @@ _MAX_TRIGGER_LINKS = 3
 
 
 class MenuVerb(StrEnum):
-    """What a line of the menu does. The values are stored in Slack's messages."""
+    """The actions of the menu's lines. The values are stored in Slack's messages."""
 
     HISTORY = "history"
     MUTE = "mute"
@@ -43,7 +43,7 @@ class MenuVerb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MenuChoice:
-    """What somebody chose in a card's menu."""
+    """A choice that somebody made in a card's menu."""
 
     verb: MenuVerb
     superevent_id: str
@@ -63,7 +63,7 @@ class _Link:
 
 
 def parse_menu_choice(value: str) -> MenuChoice | None:
-    """Return what an option of the menu does; None for a page's link, or an option of another version."""
+    """Parse the value of a menu's option; None for a page's link, or an option of another version."""
     word, _, superevent_id = value.partition(" ")
     try:
         verb = MenuVerb(word)
@@ -78,7 +78,7 @@ def acknowledge_button(superevent_id: str) -> Block:
 
 
 def people_and_buttons(notice: Notice, view: ChannelView, event_time: datetime | None) -> list[Block]:
-    """Return what stands below a card's picture: the lines about people, and the row of buttons.
+    """Return the blocks below a card's picture: the lines about people, and the row of buttons.
 
     `event_time` is the merger's; None if no notice says it.
     """

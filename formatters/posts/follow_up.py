@@ -65,7 +65,7 @@ def message(follow_up: FollowUp) -> Message | None:
 
 
 def emptied(superevent: Superevent) -> Message:
-    """Return what takes the place of a reply that has nothing to say any more."""
+    """Return the message in the place of a reply that has nothing to say any more."""
     title = f"{_title(superevent)} · Follow-up"
     words = (
         "Nothing is listed any more: what stood here was withdrawn by its sender, or no longer fits the"
@@ -77,7 +77,7 @@ def emptied(superevent: Superevent) -> Message:
 
 
 def unlisted(superevent: Superevent) -> Message:
-    """Return what is said where a defect keeps gwevent from listing anything."""
+    """Return the message for a reply of which a defect keeps gwevent from listing anything."""
     name = plain_text(superevent.superevent_id)
     words = "gwevent met a fault of its own and can't list what names this event."
     label = f"GCN's circulars about {name}"
@@ -133,12 +133,12 @@ def _title(superevent: Superevent) -> str:
 
 
 def _head(follow_up: FollowUp) -> list[_Words]:
-    """Return what stands above the list: a retraction without its notice, moves, candidates, galaxies …"""
+    """Return the lines above the list: a retraction without its notice, moves, candidates, galaxies …"""
     superevent = follow_up.superevent
     lines = []
-    told = pending_retraction(superevent, [entry.stored for entry in follow_up.entries])
-    if told is not None:
-        words = _retraction_words(superevent, told)
+    retraction = pending_retraction(superevent, [entry.stored for entry in follow_up.entries])
+    if retraction is not None:
+        words = _retraction_words(superevent, retraction)
         lines.append(_Words(tuple(map(bold, words.shown)), words.spoken))
     if follow_up.region_change is not None:
         moved = follow_up_lines.region_change_line(superevent, follow_up.region_change, follow_up.levels_map)
@@ -155,8 +155,8 @@ def _head(follow_up: FollowUp) -> list[_Words]:
 
 def _galaxy_lines(superevent: Superevent, galaxies: VolumeGalaxies) -> list[_Words]:
     entered = galaxy_lines.entered_line(superevent, galaxies)
-    told = [*([] if entered is None else [entered]), galaxy_lines.follow_up_line(superevent, galaxies)]
-    return [_plain(superevent, line, _COMMAND_LINE_MAX) for line in told]
+    lines = [*([] if entered is None else [entered]), galaxy_lines.follow_up_line(superevent, galaxies)]
+    return [_plain(superevent, line, _COMMAND_LINE_MAX) for line in lines]
 
 
 def _retraction_words(superevent: Superevent, stored: StoredMessage) -> _Words:
@@ -177,21 +177,21 @@ def _nearby_lines(follow_up: FollowUp) -> list[str]:
 
 
 def _entry(follow_up: FollowUp, entry: FollowUpEntry) -> _Words:
-    superevent, told = follow_up.superevent, entry.stored.message
-    kind = plain_text(told.kind.value)
+    superevent, message = follow_up.superevent, entry.stored.message
+    kind = plain_text(message.kind.value)
     kind = f"{kind[:1].upper()}{kind[1:]}"
-    subject = escape(follow_up_lines.subject(superevent, told))
-    if told.is_retracted:
+    subject = escape(follow_up_lines.subject(superevent, message))
+    if message.is_retracted:
         subject = f"{strikethrough(subject)} {follow_up_lines.WITHDRAWN}" if subject else ""
-    name = "" if told.number is None else f"GCN {told.number}"
+    name = "" if message.number is None else f"GCN {message.number}"
     small = escape(
         _by_and_when(
-            follow_up_lines.short(told.author, follow_up_lines.AUTHOR_MAX),
-            _when(superevent, told),
+            follow_up_lines.short(message.author, follow_up_lines.AUTHOR_MAX),
+            _when(superevent, message),
         )
     )
     facts = [_escape(superevent, line) for line in follow_up_lines.fact_lines(follow_up, entry)]
-    linked = link(told.url, name) if name else ""
+    linked = link(message.url, name) if name else ""
     first = " · ".join(filter(None, (bold(escape(kind)), linked, subject)))
     spoken = " · ".join(filter(None, (escape(kind), escape(name), subject, small, *facts)))
     return _Words((first, *(f"• {fact}" for fact in facts), small), spoken)

@@ -1,4 +1,4 @@
-"""What changed from one sky map of an event to the next, for a reply."""
+"""Changes from one sky map of an event to the next, for a reply."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MIN_OVERLAP_CHANGE = 0.85
 
 
 def map_changes(superevent: Superevent, before: Notice, notice: Notice, overlap: float | None) -> list[str]:
-    """Return what changed of the GW map from `before` to `notice`: area, place, distance, algorithm.
+    """Return the changes of the GW map from `before` to `notice`: area, place, distance, algorithm.
 
     `overlap` is the probability (0 to 1) of the new map inside the old map's 90 % region; None if unknown.
     """
@@ -69,7 +69,7 @@ def _area_changes(old: Localization, new: Localization, overlap: float | None) -
 
 
 def _place_changes(old: Localization, new: Localization, *, is_another_region: bool) -> list[str]:
-    """Return where the new map lies, if its peak moved.
+    """Return the line about the new map's place, if its peak moved.
 
     Only between two maps whose 50 % regions are in one piece each is it a shift. A peak that jumps from one
     piece to another of equal probability is no news, so for a map in several pieces these are listed, and

@@ -75,7 +75,7 @@ def observing_line(instruments: Sequence[InstrumentShare], observers: Sequence[s
 
 
 def muted_line(people: EventPeople, event_time: datetime | None, *, is_retracted: bool) -> str | None:
-    """Return who muted the event here and what that means for the card, escaped; None if it isn't muted."""
+    """Return the line that says who muted the event here, and what that does, escaped; None if nobody."""
     if people.mute is None:
         return None
     by = person(people.mute.user_id)

@@ -139,7 +139,7 @@ def _number_meridian(canvas: Canvas, line: Floats, text: str, taken: list[tuple[
 
 
 def _crossing(line: Floats, axis: int, at: float) -> float | None:
-    """Return where a line first crosses the vertical (axis 0) or horizontal (axis 1) edge `at`, or None."""
+    """Return a line's first crossing of the vertical (axis 0) or horizontal (axis 1) edge `at`, or None."""
     start = (_TOP, _LEFT)[axis]
     side = line[:, axis] - at
     for index in np.flatnonzero(side[:-1] * side[1:] <= 0):

@@ -65,7 +65,7 @@ def draw_key(canvas: Canvas, marks: Marks, top: int) -> None:
 
 
 def _inset_place(inset: Inset | None, mark: Mark) -> Point | None:
-    """Return where a mark lies in the inset, None outside of it."""
+    """Return the place of a mark in the inset, None outside of it."""
     if inset is None:
         return None
     column, row = project_window(inset.window, np.array([mark.ra]), np.array([mark.dec]))

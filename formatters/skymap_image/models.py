@@ -81,7 +81,7 @@ class Captions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnSky:
-    """What is drawn on a sky-map image beside the map: Sun, Moon and outlines."""
+    """The things that are drawn on a sky-map image beside the map: Sun, Moon and outlines."""
 
     sun: Position
     moon: Position
@@ -103,7 +103,7 @@ class Mark:
     """Declination, ICRS degrees."""
     number: int
     text: str
-    """What the key says of it, plain and bounded."""
+    """The words of the key, plain and bounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ class SkyMapFigure:
     peak: Position | None
     """Centre of the tile with the highest probability density; None for a uniform map."""
     above: DrawnSky
-    """What is drawn above the map's colours."""
+    """The things drawn above the map's colours."""
     inset: Inset | None = None
     gw_alone: Grid | None = None
     """GW-only map on the all-sky grid, if the one drawn is a combined map and the region can be outlined."""

@@ -26,7 +26,7 @@ class Finding:
     result: str
     """Result of the check, one sentence."""
     advice: str = ""
-    """What to do about the result, one sentence; empty if nothing needs to be done."""
+    """Advice about the result, one sentence; empty if nothing needs to be done."""
 
 
 def _capitalize_first(name: str) -> str:

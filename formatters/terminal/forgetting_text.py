@@ -1,4 +1,4 @@
-"""What `gwevent forget-person` says."""
+"""The output of `gwevent forget-person`."""
 
 from __future__ import annotations
 

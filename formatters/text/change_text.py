@@ -33,7 +33,7 @@ def author_names(users: Iterable[str]) -> str:
 
 
 def change_summary(change: ChannelChange) -> tuple[str, str]:
-    """Return what a change was of ("subscription 3 changed") and the words before and after; not escaped."""
+    """Return a change's subject ("subscription 3 changed") and the words before and after; not escaped."""
     state = change.after or change.before
     match state:
         case SubscriptionState():
@@ -47,8 +47,8 @@ def change_summary(change: ChannelChange) -> tuple[str, str]:
             before, after = (None if one is None else one.canonical for one in (old, new))
             return _verb(f"criteria set {state.slug}", before, after), _before_after(before, after)
         case _:
-            told = [words for words, _ in site_differences(change.before, change.after)]
-            return "sites changed", "; ".join(told)
+            differences = [words for words, _ in site_differences(change.before, change.after)]
+            return "sites changed", "; ".join(differences)
 
 
 def _subscription_words(state: RecordedState | None) -> str | None:
@@ -144,7 +144,7 @@ def _telescope_arguments(sites: ChannelSites, name: str) -> str:
 
 
 def _site_change(old: Site, new: Site) -> str:
-    """Return what changed of a site that kept its name: "moved, time zone none → Europe/Paris"."""
+    """Return the changes of a site that kept its name: "moved, time zone none → Europe/Paris"."""
     parts = []
     if (old.latitude, old.longitude) != (new.latitude, new.longitude):
         parts.append("moved")

@@ -37,7 +37,7 @@ def chirp_mass_line(event: Event, alert_type: str) -> str | None:
 
 
 def said_ranges(notice: Notice) -> tuple[object, ...] | None:
-    """Return what `chirp_mass_line` says except the probabilities; None without a histogram."""
+    """Return the text of `chirp_mass_line` without the probabilities; None without a histogram."""
     bins = None if notice.event is None else mass_bins(notice.event)
     if bins is None or notice.event is None:
         return None

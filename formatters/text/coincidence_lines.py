@@ -1,4 +1,4 @@
-"""What a notice says of external events that coincide with the GW signal, as lines of plain text."""
+"""Lines about external events that coincide with the GW signal, as plain text."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def coincidence_words(external: ExternalCoincidence, notice: Notice) -> str:
 
 
 def _reference(notice: Notice) -> str:
-    """Return what the time offset counts from: a burst needn't be a merger."""
+    """Return the words for the start of the time offset: a burst needn't be a merger."""
     is_merger = notice.event is not None and not is_burst(notice.event)
     return "the merger" if is_merger else "the GW signal"
 

@@ -28,7 +28,7 @@ _TOO_HIGH_OR_LOW: Mapping[str, tuple[str, str]] = {
     "Msun": ("too heavy", "too light"),
     "": ("too many", "too few"),
 }
-"""What a value is above and below its limit, by its unit; those of other units are too high or too low."""
+"""Words for a value above and below its limit, by its unit; those of other units are too high or too low."""
 _DECIMALS: Mapping[str, int] = {"": 0, "probability": 0, "Mpc": 0, "deg²": 0, "Msun": 1}
 _OTHER_DECIMALS = 2
 _MORE_DECIMALS = 6

@@ -1,4 +1,4 @@
-"""What observations cover of an event's map in words; plain text that isn't escaped yet."""
+"""Lines about the coverage of an event's map by observations; plain text that isn't escaped yet."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATUS_WORDS = {
     ObservationStatus.DONE: "done",
     ObservationStatus.CANCELLED: "cancelled",
 }
-"""What people read of a status; the values of `ObservationStatus` are the Treasure Map's words."""
+"""The words for each status; the values of `ObservationStatus` are the Treasure Map's words."""
 NO_BAND = "band not said"
 
 
@@ -32,7 +32,7 @@ def coverage_command(superevent: Superevent) -> str:
 
 
 def map_words(superevent: Superevent, notice: Notice, *, is_combined: bool) -> str:
-    """Return which map is meant: "the map of UPDATE, sent 3 h after the merger (combined map)"."""
+    """Return the name of a map: "the map of UPDATE, sent 3 h after the merger (combined map)"."""
     which = vocabulary.notice_name(superevent.up_to(notice), notice)
     event = superevent.event
     if event is not None:
@@ -54,13 +54,13 @@ def unread_line(superevent: Superevent, unread: Sequence[Notice]) -> str | None:
 
 def follow_up_line(superevent: Superevent, summary: CoverageSummary) -> str:
     """Return the Follow-up reply's line about coverage."""
-    told = [f"{quantities.percent(summary.done)} done"] if summary.done > 0 else []
-    if not told and summary.planned <= 0:
+    parts = [f"{quantities.percent(summary.done)} done"] if summary.done > 0 else []
+    if not parts and summary.planned <= 0:
         # All fields lie where the map has nothing, done or planned.
-        told.append("nothing of it, done or planned")
+        parts.append("nothing of it, done or planned")
     elif summary.planned > 0:
-        more = "more " if told else ""
-        told.append(f"{quantities.percent(summary.planned)} {more}planned")
+        more = "more " if parts else ""
+        parts.append(f"{quantities.percent(summary.planned)} {more}planned")
     instruments = quantities.pluralize(summary.instruments, "instrument")
     if summary.reported_only == summary.instruments:
         instruments += " in the Treasure Map"
@@ -72,7 +72,7 @@ def follow_up_line(superevent: Superevent, summary: CoverageSummary) -> str:
         instruments += f", {left_out} without known fields not counted"
     as_of = "" if summary.as_of is None else f", as of {after_merger(superevent, summary.as_of)}"
     return (
-        f"Coverage of {made_on}: {' and '.join(told)}, in any band and to any depth"
+        f"Coverage of {made_on}: {' and '.join(parts)}, in any band and to any depth"
         f" ({instruments}{as_of}). {coverage_command(superevent)}"
     )
 

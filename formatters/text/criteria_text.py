@@ -13,7 +13,7 @@ from formatters.models.filter import And, Filter, Significant, map_queries
 from formatters.models.forgotten import FORGOTTEN, FORGOTTEN_WORDS
 from formatters.models.related_message import Stream
 from formatters.models.significance import MIN_NEUTRON_STAR_PROBABILITY, MIN_REMNANT_PROBABILITY
-from formatters.models.subscription import Criteria, MentionRule, silent_targets
+from formatters.models.subscription import Criteria, MentionRule, silent_mention_text
 from formatters.text.filter_sentences import filter_sentence
 from formatters.text.quantities import NBSP
 
@@ -24,7 +24,7 @@ _STREAM_NAMES = {
     Stream.NEARBY: "bursts and neutrinos near them",
 }
 OPERATORS_WEBHOOK = "the operators' webhook"
-"""What a step that mentions nobody calls, in a sentence."""
+"""The words for the target of a step that mentions nobody."""
 
 _INCLUDED_ALERTS = "early warnings, SSM, cWB-BBH and alerts significant by coincidence"
 
@@ -73,7 +73,7 @@ def describe_alerts(criteria: Criteria) -> str:
 
 
 def _streams(streams: Sequence[Stream]) -> str:
-    """Return what the Follow-up reply lists: "GCN Circulars, IceCube's neutrino searches"."""
+    """Return the names of the listed streams: "GCN Circulars, IceCube's neutrino searches"."""
     return ", ".join(_STREAM_NAMES[stream] for stream in streams)
 
 
@@ -115,12 +115,12 @@ def describe_mentions(notify: MentionRule, *, silent: bool = False) -> str:
         text += " @channel notifies everybody; @here skips people who are away."
     elif "<!here>" in notify.targets:
         text += " @here skips people who are away."
-    targets = notify.silent_targets if silent else ", ".join(map(target_label, notify.targets))
+    targets = notify.silent_mention_text if silent else ", ".join(map(target_label, notify.targets))
     return f"Mentions {targets} {escape(text, SECTION_MAX)}"
 
 
 def describe_quiet(criteria: Criteria) -> str | None:
-    """Return which events are quiet and what that means, not escaped; None if none are."""
+    """Return the sentence about quiet events and what that means, not escaped; None if none are quiet."""
     if criteria.quiet is None:
         return None
     return (
@@ -130,13 +130,13 @@ def describe_quiet(criteria: Criteria) -> str | None:
 
 
 def describe_escalation(notify: MentionRule, *, silent: bool = False) -> str | None:
-    """Return who is next if nobody takes an event, as mrkdwn; None if nobody is.
+    """Return the sentence about who is next if nobody takes an event, as mrkdwn; None without steps.
 
     If `silent`, people and groups are counted instead of named.
     """
     if not notify.escalation:
         return None
-    label = silent_targets if silent else _named_targets
+    label = silent_mention_text if silent else _named_targets
     steps = [
         f"after {step_time(step)} {OPERATORS_WEBHOOK if step.webhook else label(step.targets)}"
         for step in notify.escalation
@@ -157,7 +157,7 @@ def _named_targets(targets: Sequence[str]) -> str:
 
 
 def describe(criteria: Criteria, *, silent: bool = False) -> list[str]:
-    """Return what the alerts are, which are quiet, whom they mention and who is next, as mrkdwn lines.
+    """Return mrkdwn lines: what the alerts are, which are quiet, whom they mention and who is next.
 
     If `silent`, the lines notify nobody.
     """

@@ -1,4 +1,4 @@
-"""What messages about an event report, as lines of plain text that aren't escaped yet."""
+"""Lines about what messages report of an event; plain text that isn't escaped yet."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def map_name(superevent: Superevent, notice: Notice) -> str:
 
 
 def levels_lines(superevent: Superevent, levels: LevelsMap, *, has_3d: bool) -> list[str]:
-    """Return which map the levels are of, what they are, and which newer map can't be read."""
+    """Return lines about levels: the map they are of, what they are, and a newer map that can't be read."""
     name, external = map_name(superevent, levels.notice), levels.notice.external
     if levels.is_combined:
         other = "another event" if external is None else coincidence_lines.coincidence_label(external)
@@ -107,7 +107,7 @@ def levels_lines(superevent: Superevent, levels: LevelsMap, *, has_3d: bool) -> 
 
 
 def gw_map_line(superevent: Superevent, levels: LevelsMap) -> str:
-    """Return which map regions are compared with, where no level is said."""
+    """Return the line that names the map with which regions are compared, where no level is said."""
     name = map_name(superevent, levels.notice)
     return f"The GW map is that of {name}.{newer_maps(superevent, levels.unread)}"
 
@@ -119,7 +119,7 @@ def newer_maps(superevent: Superevent, unread: Sequence[Notice]) -> str:
 
 
 def fact_lines(follow_up: FollowUp, entry: FollowUpEntry) -> list[str]:
-    """Return what a message found, the most important first; nothing of one that was withdrawn."""
+    """Return lines about what a message found, the most important first; none if it was withdrawn."""
     message = entry.stored.message
     if message.is_retracted:
         return []
@@ -254,7 +254,7 @@ def p_value(value: float | None) -> str:
 
 
 def searched_map(follow_up: FollowUp, name: str, subject: str = "") -> str | None:
-    """Return which notice's map was searched, if it isn't known to be the newest: "searched the map of …".
+    """Return the words for a searched map that isn't known to be the newest: "searched the map of …".
 
     `name` is LVK's name of a notice, "S230914ak-2-Preliminary"; where it is none of ours, and `subject` says
     it already, there is nothing to add.
@@ -270,9 +270,9 @@ def searched_map(follow_up: FollowUp, name: str, subject: str = "") -> str | Non
         or (notice.localization is not None and notice.localization == levels.notice.localization)
     ):
         return None
-    told = vocabulary.notice_name(superevent, notice)
+    notice_name = vocabulary.notice_name(superevent, notice)
     newest = superevent.latest_with_map
-    return f"searched the map of {told}" + ("" if newest is None else ", not the newest")
+    return f"searched the map of {notice_name}" + ("" if newest is None else ", not the newest")
 
 
 def _named_notice(superevent: Superevent, name: str) -> Notice | None:
@@ -346,7 +346,7 @@ def _candidate_name(one: Counterpart, *, mark: bool = True) -> str:
 
 
 def region_change_line(superevent: Superevent, change: RegionChange, levels: LevelsMap | None) -> str | None:
-    """Return which candidates the newest map moved over the edge of its 90 % region; None if none moved."""
+    """Return the line about candidates that the newest map moved into or out of its 90 % region, if any."""
     region = f"the 90{NBSP}% region"
     moved = [f"{_listed(change.left)} left {region}"] if change.left else []
     if change.entered:

@@ -25,7 +25,7 @@ def short_name(name: str) -> str:
 
 
 def catalogue_title(catalogue: CatalogueInfo) -> str:
-    """Return what the catalogue is called: "NED-LVS 20260424"."""
+    """Return the catalogue's title: "NED-LVS 20260424"."""
     return plain_text(catalogue.title[: 10 * NAME_MAX], NAME_MAX) or plain_text(catalogue.slug, NAME_MAX)
 
 
@@ -87,7 +87,7 @@ def follow_up_line(superevent: Superevent, galaxies: VolumeGalaxies) -> str:
 
 
 def entered_line(superevent: Superevent, galaxies: VolumeGalaxies) -> str | None:
-    """Return which galaxies the newest map brought into the first ten; None if none.
+    """Return the line about galaxies that the newest map brought into the first ten; None if none.
 
     "Map of UPDATE, T+2.4 h, compared with the map before: NGC 4993 entered the first 10 galaxies".
     """

@@ -26,12 +26,12 @@ _WHY = {
 
 
 def grade_line(outcome: GradeOutcome) -> str:
-    """Return what a set says, in full: "rubin-2026: would be Gold if the INITIAL keeps these numbers"."""
+    """Return a set's grade in full: "rubin-2026: would be Gold if the INITIAL keeps these numbers"."""
     return f"{outcome.slug}: {_words(outcome, condition=' if the INITIAL keeps these numbers')}"
 
 
 def short_grade_line(outcome: GradeOutcome) -> str:
-    """Return what a set says, without the reasons: "rubin-2026: would be Gold", "ntt-kilonova: undecided"."""
+    """Return a set's grade without reasons: "rubin-2026: would be Gold", "ntt-kilonova: undecided"."""
     return f"{outcome.slug}: {_short(outcome)}"
 
 
@@ -58,7 +58,7 @@ def card_sets(outcomes: Sequence[GradeOutcome]) -> tuple[str, ...]:
 
 
 def ended_line(outcomes: Sequence[GradeOutcome]) -> str | None:
-    """Return which grades a retraction ended: "rubin-2026: Gold ended by the retraction".
+    """Return the line about grades that a retraction ended: "rubin-2026: Gold ended by the retraction".
 
     Several sets are joined: "rubin-2026: Gold, ntt-kilonova: Silver ended by the retraction". Return None if
     there was no grade.
@@ -186,7 +186,7 @@ def _words(outcome: GradeOutcome, condition: str = "") -> str:
 
 
 def _short(outcome: GradeOutcome) -> str:
-    """Return what a set says, without its name, reasons and conditions."""
+    """Return a set's grade without its name, reasons and conditions."""
     if outcome.stage is Stage.ENDED:
         ended = _ended_grades(outcome)
         return f"{ended} ended" if ended else "retracted"
@@ -202,7 +202,7 @@ def _short(outcome: GradeOutcome) -> str:
 
 
 def _ended_grades(outcome: GradeOutcome) -> str:
-    """Return what a retraction ended: "Gold", or "would-be Gold" if no INITIAL gave it; empty for none."""
+    """Return the grades that a retraction ended: "Gold", or "would-be Gold" without an INITIAL; or empty."""
     names = _names(outcome.grades)
     return f"would-be {names}" if names and outcome.never_stood else names
 

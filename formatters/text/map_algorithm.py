@@ -1,4 +1,4 @@
-"""Which program made a sky map, as people name it."""
+"""The program that made a sky map, as people name it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sky map says and what it doesn't: distance over a part of it, no localization, tiles left out.
+"""Lines about a sky map and its limits: distance over a part of it, no localization, tiles left out.
 
 Lines of plain text, not escaped. Every text that gives a map's distance takes it from here, so that a mean
 over a part of the sky is never read as one over all of it.

@@ -10,9 +10,9 @@ from formatters.text.quantities import MINUS, NBSP, duration_text, number
 OLD_EVENT_AGE = timedelta(days=2)
 """The age from which an answer says that it is about now, and how long ago the event was."""
 MAX_TIME_SINCE_MERGER = timedelta(days=10)
-"""What is later isn't said as "T+21 h" any more."""
+"""The longest time since the merger that is written as "T+21 h"."""
 WINDOWS_FAILED = "The best windows took too long to compute: ask again for them."
-"""What stands below a table whose windows are missing."""
+"""The line below a table whose windows are missing."""
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _YEARS_FROM_DAYS = 730

@@ -118,7 +118,7 @@ def _worth_pointing(answer: Observability) -> list[SiteObservability]:
 
 
 def _others(answer: Observability, max_names: int | None = None) -> list[str]:
-    """Return what to say of the sites that can observe nothing, without or with a limit of named sites."""
+    """Return the words for the sites that can observe nothing, without or with a limit of named sites."""
     others = [s for s in answer.sites if not (useful_windows(s.this_night) or useful_windows(s.next_night))]
     low = [plain_text(site.site.name) for site in others if site.has_darkness]
     bright = [plain_text(site.site.name) for site in others if not site.has_darkness]

@@ -37,12 +37,12 @@ def area(footprint: Footprint) -> str:
 
 
 def telescope_arguments(of: Telescope) -> str:
-    """Return what sets a telescope, as a person would type it: "fov 47sqdeg exposure 3min overhead 1min"."""
+    """Return a telescope as a person would type it: "fov 47sqdeg exposure 3min overhead 1min"."""
     return f"fov {of.footprint.words} exposure {_typed(of.exposure)} overhead {_typed(of.overhead)}"
 
 
 def telescope_change(old: Telescope, new: Telescope) -> str:
-    """Return what changed of a site's telescope: "field of view …, overhead 1 min → 30 s"; not escaped."""
+    """Return the changes of a site's telescope: "field of view …, overhead 1 min → 30 s"; not escaped."""
     parts = []
     if old.footprint != new.footprint:
         parts.append(f"field of view {field_of_view(old.footprint)} → {field_of_view(new.footprint)}")

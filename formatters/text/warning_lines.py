@@ -77,7 +77,7 @@ def _plane_line(notice: Notice, around: Surroundings) -> str:
 
 
 def _of_which_map(notice: Notice) -> str:
-    """Return which map a share belongs to, where the notice has two."""
+    """Return the words for the map that a share belongs to, where the notice has two."""
     return "" if notice.best_localization is notice.localization else " of the combined map"
 
 

@@ -30,7 +30,7 @@ View = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckContext:
-    """Where the dialog was opened, and about which event; stored in the view."""
+    """The place where the dialog was opened, and the event that it is about; stored in the view."""
 
     channel_id: str
     superevent_id: str
@@ -87,7 +87,7 @@ def answer_page(context: CheckContext, answer: Message) -> View:
 
 
 def parse_positions(values: Mapping[str, Any]) -> str:
-    """Return what was typed, from the `state.values` of a view."""
+    """Return the typed positions, from the `state.values` of a view."""
     found = values.get(POSITIONS, {}).get(INPUT_ACTION_ID)
     return unescape(str(found.get("value") or "")).strip() if isinstance(found, Mapping) else ""
 

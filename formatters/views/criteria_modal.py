@@ -71,7 +71,7 @@ def state_of(set_: CriteriaSet) -> SetState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CriteriaModalContext:
-    """Where the modal was opened, and the set it edits; stored in the view."""
+    """The place where the modal was opened, and the set that it edits; stored in the view."""
 
     channel_id: str
     """The channel in which it was opened; from App Home the person's conversation with gwevent."""
@@ -162,7 +162,7 @@ def view(place: CriteriaModalContext, entered: CriteriaSetForm, preview: Criteri
         "blocks": [
             *(() if preview.refusal is None else preview.refusal.blocks[:1]),
             # Wherever Slack scrolls after a submission, the warning is seen: here and above the buttons.
-            *(_warning(preview, place) if _is_told(preview, place) else ()),
+            *(_warning(preview, place) if _is_warned_about(preview, place) else ()),
             blocks.section(what),
             *(() if edited is not None else (_name_input(entered),)),
             input_block(
@@ -293,7 +293,7 @@ def remove_button(label: str, shown: SetState, action_id: str) -> Block:
     )
 
 
-def _is_told(preview: CriteriaPreview, place: CriteriaModalContext) -> bool:
+def _is_warned_about(preview: CriteriaPreview, place: CriteriaModalContext) -> bool:
     """Return whether this set was submitted and this view tells that a grade of it can never hold."""
     return (
         preview.set_ is not None
@@ -306,6 +306,6 @@ def _warning(preview: CriteriaPreview, place: CriteriaModalContext) -> list[Bloc
     if not preview.objections:
         return []
     button = "Create" if place.edited is None else "Save"
-    again = (f"Press {button} again to store it as it is.",) if _is_told(preview, place) else ()
+    again = (f"Press {button} again to store it as it is.",) if _is_warned_about(preview, place) else ()
     head = bold("Look again before you store this")
     return blocks.sections([head, *(escape(said) for said in (*preview.objections, *again))])

@@ -31,7 +31,7 @@ def quiet_block(entered: SubscriptionForm) -> Block:
 def escalation_blocks(entered: SubscriptionForm, *, has_webhook: bool) -> list[Block]:
     """Return the inputs of the next step, and of the webhook's where the workspace may call it."""
     shown = [
-        input_block("next_people", LABELS["next_people"], modal_inputs.people(entered.next_people)),
+        input_block("next_people", LABELS["next_people"], modal_inputs.people_select(entered.next_people)),
         input_block(
             "next_after",
             LABELS["next_after"],

@@ -131,7 +131,7 @@ class Home:
     subscriptions: Sequence[Subscription]
     """Subscriptions visible to the user (`visible_to`), grouped by channel."""
     last_events: Sequence[LastEvent]
-    """What came last, the newest first; at most MAX_EVENTS are shown."""
+    """The last events, the newest first; at most MAX_EVENTS are shown."""
     sites: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Names of the channels' sites by channel id, with the areas of their fields of view."""
     criteria_sets: Sequence[ListedSet] = ()
@@ -207,7 +207,7 @@ def parse_direct_channel(shown: Mapping[str, Any]) -> str | None:
 
 
 def next_steps(home: Home, now: datetime) -> list[str]:
-    """Return what this person may do next as mrkdwn, the most urgent first."""
+    """Return suggestions of what this person may do next as mrkdwn, the most urgent first."""
     steps: list[str] = []
     problems = [s.delivery_problem for s in home.subscriptions if s.delivery_problem is not None]
     for problem in dict.fromkeys(problems):

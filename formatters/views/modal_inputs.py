@@ -94,7 +94,7 @@ def checkboxes(options: Mapping[str, str], chosen: Sequence[str]) -> dict[str, A
     return {**element, "initial_options": [made[value] for value in chosen]} if chosen else element
 
 
-def people(chosen: Sequence[str]) -> dict[str, Any]:
+def people_select(chosen: Sequence[str]) -> dict[str, Any]:
     """Return an element to choose people, by Slack user ids."""
     element: dict[str, Any] = {
         "type": "multi_users_select",

@@ -42,7 +42,7 @@ _LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveModalContext:
-    """What the modal is about; stored in the view."""
+    """The channel and event that the modal is about; stored in the view."""
 
     channel_id: str
     superevent_id: str
@@ -80,7 +80,7 @@ class ObserveForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObserveChoices:
-    """What the modal offers."""
+    """The options that the modal offers."""
 
     title: str
     """The event with its marks; not escaped."""

@@ -39,7 +39,7 @@ CLASS_PERCENT = "50"
 PROBABILITIES = (*CLASSES, "NS", "remnant")
 TYPES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE)
 SWITCHES = ("mock", "test", "lowsig", *THREAD_STREAMS)
-"""What alerts come too, and whose messages the Follow-up reply lists."""
+"""Switches for further alerts, and for whose messages the Follow-up reply lists."""
 BROADCASTS = ("<!here>", "<!channel>")
 MENTION_OPTIONS = ("only_ns", "mock", "test")
 """Options of a mention, named like the attributes of `MentionRule`."""
@@ -92,7 +92,7 @@ class SubscriptionForm:
 
 
 NEW_FORM = SubscriptionForm(quiet=True)
-"""What the modal of a new subscription shows: an observing run brings hundreds of binary black holes."""
+"""The first inputs of a new subscription: quiet, since an observing run brings hundreds of BBHs."""
 
 
 def form_from_criteria(criteria: Criteria) -> SubscriptionForm:

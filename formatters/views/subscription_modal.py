@@ -177,7 +177,7 @@ def view(
         "close": plain("Cancel"),
         "blocks": [
             # Wherever Slack scrolls after a submission, the warning is seen: here and above the buttons.
-            *(_warning(preview, place) if _is_told(preview, place) else ()),
+            *(_warning(preview, place) if _is_warned_about(preview, place) else ()),
             blocks.section(f"{what} Empty fields set no condition."),
             input_block("group", "Group", modal_inputs.select(_GROUPS, entered.group), optional=False),
             *classes,
@@ -190,7 +190,7 @@ def view(
                 modal_inputs.checkboxes(_BROADCASTS, entered.broadcasts),
                 hint="Once for each event, again for each upgrade, and if the event is retracted after that.",
             ),
-            input_block("people", "Mention people", modal_inputs.people(entered.people)),
+            input_block("people", "Mention people", modal_inputs.people_select(entered.people)),
             escalation_inputs.quiet_block(entered),
             *(_further_inputs(entered, has_webhook=has_webhook) if place.has_more else ()),
             {"type": "divider"},
@@ -417,17 +417,17 @@ def _preview_blocks(preview: Preview, place: ModalContext) -> list[Block]:
     return [*shown, blocks.actions(*buttons), *tested]
 
 
-def _is_told(preview: Preview, place: ModalContext) -> bool:
+def _is_warned_about(preview: Preview, place: ModalContext) -> bool:
     """Return whether these criteria were submitted and this view tells that they can never hold."""
-    told = preview.criteria and criteria_fingerprint(preview.criteria) == place.warned_about
-    return bool(told) and preview.contradiction is not None
+    is_warned_about = preview.criteria and criteria_fingerprint(preview.criteria) == place.warned_about
+    return bool(is_warned_about) and preview.contradiction is not None
 
 
 def _warning(preview: Preview, place: ModalContext) -> list[Block]:
     if preview.contradiction is None:
         return []
     button = "Subscribe" if place.number is None else "Save"
-    again = f" Press {button} again to store it as it is." if _is_told(preview, place) else ""
+    again = f" Press {button} again to store it as it is." if _is_warned_about(preview, place) else ""
     return [blocks.section(bold("Nothing would ever come"), escape(preview.contradiction + again))]
 
 

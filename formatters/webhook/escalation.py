@@ -36,7 +36,7 @@ _REMOVALS = {
 def event_from_escalation(
     report: EscalationReport, superevent: Superevent | None, action: WebhookAction, planned_at: datetime
 ) -> WebhookEvent | None:
-    """Return what to tell the operators of an escalation; None if it doesn't hold (any more).
+    """Return the webhook event about an escalation; None if it doesn't hold (any more).
 
     `superevent` is None for a drill, and only for one. `planned_at` is when the call was due: nobody had the
     event then, since the step was taken or it was handed back.
@@ -62,7 +62,7 @@ def event_from_escalation(
 
 
 def event_after_removal(left: LeftIncident, removed_at: datetime) -> WebhookEvent:
-    """Return what resolves an incident whose workspace gwevent was removed from at `removed_at`."""
+    """Return the event that resolves an incident of a workspace which removed gwevent at `removed_at`."""
     is_drill = left.drill_number is not None
     subject = (
         f"subscription {left.drill_number}" if is_drill else plain_text(left.superevent_id or "an event")
@@ -166,7 +166,7 @@ def _lines(
 
 
 def _mentioned_since(report: EscalationReport, *, is_posted: bool) -> list[str]:
-    """Return whom the steps after the first mention name, as far as Slack has accepted their messages."""
+    """Return the targets of steps after the first mention, as far as Slack has accepted their messages."""
     named = (
         _plain_target(target)
         for reported in report.steps

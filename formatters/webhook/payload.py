@@ -29,7 +29,7 @@ NTFY_MESSAGE_JSON_BYTES = 6_000
 
 
 class WebhookAction(StrEnum):
-    """What a call does to the incident with its key. The values are PagerDuty's, and `json`'s `action`."""
+    """The effects of a call on the incident with its key. The values are PagerDuty's, and `json`'s."""
 
     TRIGGER = "trigger"
     ACKNOWLEDGE = "acknowledge"
@@ -67,7 +67,7 @@ class WebhookEvent:
     time: datetime
     """Time of the notice, of the incident's start or end, or of what happened to the escalation."""
     links: tuple[WebhookLink, ...] = ()
-    """Where to look, the most useful first."""
+    """Links to look at, the most useful first."""
     reopens: bool = False
     """True for a trigger after somebody acknowledged the same key and handed it back."""
 

@@ -24,7 +24,7 @@ from bot.observing.footprints import bounding_radius, circle, parse_footprint
 from bot.observing.observatories import find_site
 from bot.observing.pointing_fields import measure
 from bot.observing.pointing_pixels import ProbabilityCurve, occupied_pixels, order_of_width
-from bot.observing.pointing_plan import LEAST_GAIN, LEAST_PART, plan_pointings
+from bot.observing.pointing_planner import LEAST_GAIN, LEAST_PART, plan_pointings
 from bot.observing.pointing_visibility import SiteView, Slots, unit_vectors
 from bot.skymap_service.cache import read_notice_maps
 from bot.skymaps import healpix

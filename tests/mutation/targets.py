@@ -18,7 +18,7 @@ PURE = (
     "bot/observing/coverage.py",
     "bot/observing/field_regions.py",
     "bot/observing/pointing_fields.py",
-    "bot/observing/pointing_plan.py",
+    "bot/observing/pointing_planner.py",
     "bot/observing/pointing_schedule.py",
     "bot/observing/pointing_visibility.py",
     "bot/observing/rubin_sky.py",

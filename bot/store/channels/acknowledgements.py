@@ -30,7 +30,7 @@ _t = schema.threads
 
 
 class AcknowledgeOutcome(Enum):
-    """What became of somebody's "I have it"."""
+    """The outcome of somebody's "I have it"."""
 
     NEW = auto()
     """They have it now."""
@@ -46,15 +46,15 @@ class AcknowledgeOutcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgeResult:
-    """What became of it, and who has the event afterwards."""
+    """The outcome of "I have it", and who has the event afterwards."""
 
     outcome: AcknowledgeOutcome
     acknowledgements: tuple[Acknowledgement, ...] = ()
-    """Who has it now, the first one first; empty without a thread and after a retraction."""
+    """The people who have it now, the first one first; empty without a thread and after a retraction."""
 
 
 class HandBackOutcome(Enum):
-    """What became of somebody's "I no longer have it"."""
+    """The outcome of somebody's "I no longer have it"."""
 
     HANDED_BACK = auto()
     NOT_MINE = auto()
@@ -65,11 +65,11 @@ class HandBackOutcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandBackResult:
-    """What became of it, and who has the event afterwards."""
+    """The outcome of handing an event back, and who has it afterwards."""
 
     outcome: HandBackOutcome
     acknowledgements: tuple[Acknowledgement, ...] = ()
-    """Who has it now, the first one first."""
+    """The people who have it now, the first one first."""
     resumed: int = 0
     """Escalations that go on: the next step comes unless somebody presses "I have it"."""
     is_paged: bool = False
@@ -89,7 +89,7 @@ class AcknowledgementRepository:
     async def acknowledge(
         self, team_id: str, channel_id: str, superevent_id: str, user_id: str, now: datetime
     ) -> AcknowledgeResult:
-        """Note that a person has the event, unless somebody does; no step comes any more.
+        """Record that a person has the event, unless somebody does; no step comes any more.
 
         `user_id` is Slack's. The action is recorded for the audit.
         """
@@ -117,7 +117,7 @@ class AcknowledgementRepository:
     async def hand_back(
         self, team_id: str, channel_id: str, superevent_id: str, user_id: str, now: datetime
     ) -> HandBackResult:
-        """Note that a person no longer has the event. If nobody else has, its escalations go on."""
+        """Record that a person no longer has the event. If nobody else has it, its escalations go on."""
         async with self._database.exclusive_transaction() as connection:
             thread = await _thread(connection, team_id, channel_id, superevent_id)
             if thread is None:

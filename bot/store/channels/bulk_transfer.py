@@ -26,11 +26,11 @@ from bot.store.channels.criteria_sets import (
 )
 from bot.store.channels.sites import add_sites, load_all_sites, recording_changes, set_conditions
 from bot.store.channels.subscription_numbers import (
-    allocate_number,
-    assign_missing_numbers,
-    is_former_number,
+    allocate_subscription_number,
+    assign_missing_subscription_numbers,
+    is_former_subscription_number,
     last_number,
-    reserve_number,
+    reserve_subscription_number,
 )
 from bot.store.channels.telescope_rows import set_telescopes
 from bot.store.database import Database
@@ -69,7 +69,7 @@ class ExportedChannel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """What people of all workspaces asked for."""
+    """The channels and criteria sets of all workspaces, as people set them up."""
 
     channels: tuple[ExportedChannel, ...]
     criteria_sets: tuple[tuple[str, StoredCriteriaSet], ...] = ()
@@ -113,7 +113,7 @@ class ChannelTransfer:
         async with self._database.exclusive_transaction() as connection:
             nameless = select(_s.c.team_id, _s.c.channel_id).where(_s.c.number.is_(None)).distinct()
             for row in (await connection.execute(nameless)).all():
-                await assign_missing_numbers(connection, (row.team_id, row.channel_id))
+                await assign_missing_subscription_numbers(connection, (row.team_id, row.channel_id))
         async with self._database.read_transaction() as connection:
             rows = (
                 await connection.execute(select(_s).where(_s.c.confirmed_at.is_not(None)).order_by(_s.c.id))
@@ -189,7 +189,7 @@ class ChannelTransfer:
                     fresh += [] if change is None else [change]
                 new += len(fresh)
                 if channel.last_number:
-                    await reserve_number(connection, channel_ref, channel.last_number)
+                    await reserve_subscription_number(connection, channel_ref, channel.last_number)
                 await record_changes(connection, channel_ref, by, fresh)
                 async with recording_changes(connection, channel_ref, by):
                     if channel.sites.sites:
@@ -247,7 +247,7 @@ async def _import_subscription(
     `last` is the highest number that was given here before, `beyond` the highest one of the export.
     """
     mine = in_channel(_s, channel_ref) & (_s.c.words == exported.words)
-    await assign_missing_numbers(connection, channel_ref)
+    await assign_missing_subscription_numbers(connection, channel_ref)
     row = (await connection.execute(select(_s).where(mine))).first()
     if row is not None and row.confirmed_at is not None:
         return None
@@ -291,12 +291,12 @@ async def _choose_number(
 ) -> int:
     """Return its number in the export if no other subscription had it here; otherwise the next number."""
     wanted = exported.number
-    if wanted is not None and not await is_former_number(connection, channel_ref, wanted):
+    if wanted is not None and not await is_former_subscription_number(connection, channel_ref, wanted):
         taken = select(_s.c.id).where(in_channel(_s, channel_ref), _s.c.number == wanted)
         free = (await connection.execute(taken)).first() is None
         if free and (
             wanted > last or await last_canonical_of_number(connection, channel_ref, wanted) == exported.words
         ):
-            await reserve_number(connection, channel_ref, wanted)
+            await reserve_subscription_number(connection, channel_ref, wanted)
             return wanted
-    return await allocate_number(connection, channel_ref, beyond=beyond)
+    return await allocate_subscription_number(connection, channel_ref, beyond=beyond)

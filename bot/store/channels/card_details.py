@@ -1,4 +1,4 @@
-"""Which threads' cards show more than their event, so that only that is loaded for them.
+"""Finds the threads whose cards show more than their event, so that only that is loaded for them.
 
 Most channels have no sites, criteria sets or quiet rules, and nobody said anything about most events. One
 query for a whole fan-out finds the exceptions, where a query for each kind of detail would be eight.
@@ -26,7 +26,7 @@ class CardDetail(StrEnum):
     """Something that a card shows beside its event, by where it is stored."""
 
     PEOPLE = "people"
-    """Who has the event, somebody who is awaited, or a mute (`EventPeopleRepository`)."""
+    """People who have the event, somebody who is awaited, or a mute (`EventPeopleRepository`)."""
     OBSERVERS = "observers"
     OBSERVATIONS = "observations"
     MENTIONS = "mentions"
@@ -45,7 +45,7 @@ class CardDetailRepository:
         self._database = database
 
     async def for_threads(self, thread_ids: Collection[int]) -> Mapping[int, frozenset[CardDetail]]:
-        """Return what may be stored for the card of each of these threads.
+        """Return the kinds of details that may be stored for the card of each of these threads.
 
         Threads without anything are left out. What isn't named isn't there; what is named may turn out to be
         nothing when it is loaded, such as criteria that can't be read.

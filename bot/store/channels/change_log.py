@@ -210,7 +210,7 @@ async def load_delivery_changes(
 
 
 def _subject(row: Any) -> int | str | None:
-    """Return what a change is of: a subscription's id, a criteria set's name, or None for the sites."""
+    """Return the subject of a change: a subscription's id, a criteria set's name, or None for the sites."""
     if row.subscription_id is not None:
         return int(row.subscription_id)
     name = json.loads(row.state_after or row.state_before).get("criteria_set")

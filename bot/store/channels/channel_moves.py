@@ -30,10 +30,10 @@ from bot.store import schema
 from bot.store.channels.clauses import in_channel
 from bot.store.channels.reachability import requeue_channel
 from bot.store.channels.subscription_numbers import (
-    allocate_number,
-    is_former_number,
+    allocate_subscription_number,
+    is_former_subscription_number,
     last_number,
-    reserve_number,
+    reserve_subscription_number,
 )
 from bot.store.database import Database
 from bot.store.outbox.edit_writer import mark_threads_stale
@@ -216,7 +216,9 @@ async def _move_subscriptions(
     rows = await _load_rows(connection, _s, in_channel(_s, old))
     # The same holds for numbers that subscriptions of the new id had before channels counted.
     other = {
-        row["id"] for row in rows if row["number"] and await is_former_number(connection, new, row["number"])
+        row["id"]
+        for row in rows
+        if row["number"] and await is_former_subscription_number(connection, new, row["number"])
     }
     await _reassign_rows(connection, schema.former_numbers, _channel_columns(old), _channel_columns(new))
     for row in rows:
@@ -224,7 +226,7 @@ async def _move_subscriptions(
         if twin is None:
             number = row["number"]
             if number is not None and (number <= given or row["id"] in other):
-                number = await allocate_number(connection, new, beyond=last)
+                number = await allocate_subscription_number(connection, new, beyond=last)
             await connection.execute(
                 update(_s).where(_s.c.id == row["id"]).values(**_channel_columns(new), number=number)
             )
@@ -243,7 +245,7 @@ async def _move_subscriptions(
         await connection.execute(delete(_d).where(confirmation))
         await connection.execute(delete(_s).where(_s.c.id == row["id"]))
     if last:
-        await reserve_number(connection, new, last)
+        await reserve_subscription_number(connection, new, last)
         await connection.execute(
             delete(schema.channel_numbers).where(in_channel(schema.channel_numbers, old))
         )
@@ -310,7 +312,7 @@ async def _merge_threads(connection: AsyncConnection, kept: int, lost: int) -> N
 
 
 async def _merge_follow_ups(connection: AsyncConnection, kept: int, lost: int) -> None:
-    """Have thread `kept` own a Follow-up reply if either had one; that of `lost` stays where it stands.
+    """Give thread `kept` a Follow-up reply if either had one; that of `lost` stays where it stands.
 
     The reply hangs below the root that is lost to people, so it isn't edited any more.
     """

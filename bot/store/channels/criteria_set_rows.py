@@ -121,7 +121,7 @@ def _resolve(words: str, stored: Sequence[tuple[str, str]]) -> tuple[Criteria, t
 
 
 def find_missing(criteria: Criteria, sets: Mapping[str, CriteriaSet]) -> tuple[str, ...]:
-    """Return what criteria name and isn't there: sets ("ntt-kilonova"), grades ("ntt-kilonova Silver")."""
+    """Return names in criteria that don't exist: sets ("ntt-kilonova"), grades ("ntt-kilonova Silver")."""
     missing = [slug for slug in criteria.used_sets if slug not in sets]
     for condition in criteria.grade_conditions:
         set_ = sets.get(condition.slug)

@@ -33,7 +33,7 @@ from bot.store.channels.criteria_set_rows import (
     may_name_sets,
     readable_sets,
 )
-from bot.store.channels.subscription_numbers import assign_missing_numbers
+from bot.store.channels.subscription_numbers import assign_missing_subscription_numbers
 from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from formatters.models.criteria_set import SETS_MAX, CriteriaSet
@@ -101,11 +101,11 @@ class CriteriaSetInUse(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedSet:
-    """What a change of a criteria set did."""
+    """The result of a change to a criteria set."""
 
     before: CriteriaSet | None
     after: CriteriaSet | None
-    told: tuple[str, ...] = ()
+    notified_channels: tuple[str, ...] = ()
     """Ids of the channels that use it, in which the change is posted."""
 
 
@@ -313,7 +313,7 @@ async def _load_numbered_uses(connection: AsyncConnection, team_id: str) -> dict
     if found is None:
         nameless = select(_s.c.channel_id).where(_s.c.team_id == team_id, _s.c.number.is_(None)).distinct()
         for channel_id in (await connection.execute(nameless)).scalars().all():
-            await assign_missing_numbers(connection, (team_id, channel_id))
+            await assign_missing_subscription_numbers(connection, (team_id, channel_id))
         found = await _load_uses(connection, team_id)
     assert found is not None, "each has a number now"
     return found
@@ -366,8 +366,8 @@ async def _record(
         before=None if before is None else criteria_set_state(before),
         after=None if after is None else criteria_set_state(after),
     )
-    told = tuple(dict.fromkeys(use.channel_id for use in uses if use.is_confirmed))
-    await record_change_in_channels(connection, team_id, told, by, record)
-    if channel_id is not None and channel_id not in told:
+    notified_channels = tuple(dict.fromkeys(use.channel_id for use in uses if use.is_confirmed))
+    await record_change_in_channels(connection, team_id, notified_channels, by, record)
+    if channel_id is not None and channel_id not in notified_channels:
         await record_changes(connection, (team_id, channel_id), by, [record], announce=False)
-    return ChangedSet(before=before, after=after, told=told)
+    return ChangedSet(before=before, after=after, notified_channels=notified_channels)

@@ -30,7 +30,7 @@ _d, _e = schema.deliveries, schema.escalations
 
 
 class DrillOutcome(Enum):
-    """What became of a person's wish about a drill."""
+    """The outcome of a person's request about a drill."""
 
     BEGUN = auto()
     RUNNING = auto()
@@ -48,7 +48,7 @@ class DrillOutcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillResult:
-    """What became of it, and the drill that it is about."""
+    """The outcome of a request, and the drill that it is about."""
 
     outcome: DrillOutcome
     drill: DrillReport | None = None
@@ -100,7 +100,7 @@ class DrillRepository:
     async def acknowledge(
         self, channel: ChannelRef, drill_id: int, user_id: str, now: datetime
     ) -> DrillResult:
-        """Note that a person has pressed "I have it" in a drill, which ends it."""
+        """Record that a person has pressed "I have it" in a drill, which ends it."""
         mine = in_channel(_e, channel) & (_e.c.id == drill_id)
         async with self._database.exclusive_transaction() as connection:
             ended = await end_drills(connection, mine, EscalationEnd.ACKNOWLEDGED, now, ended_by=user_id)

@@ -122,7 +122,7 @@ class EscalationReports:
 
 
 async def load_call_fate(connection: AsyncConnection, escalation_id: int) -> Posted | None:
-    """Return what became of the call that nobody has it; None if it wasn't planned."""
+    """Return the fate of the call that nobody has it; None if it wasn't planned."""
     query = select(_c.c.state, _c.c.sent_at, _c.c.reason).where(
         _c.c.escalation_id == escalation_id, _c.c.kind == CallKind.ESCALATED.value
     )

@@ -35,7 +35,7 @@ _u = schema.muted_threads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MuteOutcome:
-    """What came of a request to mute an event in a channel, or to end that."""
+    """The outcome of a request to mute an event in a channel, or to end that."""
 
     is_muted: bool
     """True if the event is muted in the channel now."""
@@ -47,7 +47,7 @@ class MuteOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MuteAnnouncement:
-    """What the thread is told of a mute, or of its end."""
+    """The contents of a thread's post about a mute, or about its end."""
 
     user_id: str
     """Slack's user id of who did it."""
@@ -90,12 +90,12 @@ class MuteRepository:
         return await self._set(team_id, channel_id, superevent_id, user_id, now, wanted=None)
 
     async def for_threads(self, thread_ids: Collection[int]) -> dict[int, Mute]:
-        """Return who muted which of these threads; one that isn't muted is left out."""
+        """Return the mutes of these threads; a thread that isn't muted is left out."""
         async with self._database.read_transaction() as connection:
             return await load_mutes(connection, thread_ids)
 
     async def announcement(self, action_id: int) -> MuteAnnouncement | None:
-        """Return what a reply about an action says; None if the action isn't stored any more."""
+        """Return the contents of the reply about an action; None if the action isn't stored any more."""
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(select(_a).where(_a.c.id == action_id))).one_or_none()
             if row is None:
@@ -189,7 +189,7 @@ async def _announce(
     action: int,
     now: datetime,
 ) -> None:
-    """Have the thread told, at most once in MIN_POST_INTERVAL, so that nobody floods it.
+    """Plan a post in the thread, at most once in MIN_POST_INTERVAL, so that nobody floods it.
 
     A reply that was never tried says the newest action instead of an older one.
     """

@@ -51,7 +51,7 @@ class TooManyObservations(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanResult:
-    """What became of a plan."""
+    """The result of storing a plan."""
 
     observation: Observation
     replaced: tuple[Observation, ...]
@@ -62,7 +62,7 @@ class PlanResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoneResult:
-    """What became of a report that something was observed."""
+    """The result of storing a report that something was observed."""
 
     observation: Observation
     corrected: Observation | None

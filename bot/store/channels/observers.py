@@ -52,7 +52,7 @@ class ObserverRepository:
         *,
         observes: bool,
     ) -> bool | None:
-        """Have a person on the line "Observing", or not, and log it; return True if that changed it.
+        """Put a person on the line "Observing" or take them off it, and log it; return True if it changed.
 
         Return None if the channel has no thread of this event.
         """

@@ -1,4 +1,4 @@
-"""Which events stand in which channels, with their root messages."""
+"""The events that stand in channels, with their root messages."""
 
 from __future__ import annotations
 

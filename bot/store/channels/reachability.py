@@ -1,4 +1,4 @@
-"""Which channels can't be posted to, and what happens when one can be posted to again."""
+"""Channels that can't be posted to, and what happens when one can be posted to again."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def record_channel_problems(
 async def requeue_channel(
     connection: AsyncConnection, channel: ChannelRef, since: datetime, now: datetime
 ) -> int:
-    """Bring back what was given up because the channel was out of reach, if it was created after `since`.
+    """Requeue deliveries dead-lettered because the channel was out of reach, if created after `since`.
 
     Edits and reports of changes come back at any age: root messages and Follow-up replies stay true, and a
     channel whose subscriptions were changed hears of it. Where nothing is subscribed any more, nothing else

@@ -32,10 +32,16 @@ class TooManySites(ValueError):
     """The channel would have more sites than `SITES_MAX`."""
 
 
+def _no_fixed_fields(_instrument: str) -> FixedFields:
+    return ()
+
+
 class SiteRepository:
     """Stores sites and conditions with the posts about their changes. All methods raise StoreUnavailable."""
 
-    def __init__(self, database: Database, fixed_fields: Callable[[str], FixedFields] = lambda _: ()) -> None:
+    def __init__(
+        self, database: Database, fixed_fields: Callable[[str], FixedFields] = _no_fixed_fields
+    ) -> None:
         """`fixed_fields` gives the centres that an instrument may point at, by its name; none: anywhere."""
         self._database = database
         self._fixed_fields = fixed_fields

@@ -18,19 +18,21 @@ _n = schema.channel_numbers
 _s = schema.subscriptions
 
 
-async def allocate_number(connection: AsyncConnection, channel: ChannelRef, *, beyond: int = 0) -> int:
+async def allocate_subscription_number(
+    connection: AsyncConnection, channel: ChannelRef, *, beyond: int = 0
+) -> int:
     """Return and reserve the channel's next number, greater than `beyond`; in an exclusive transaction."""
-    await assign_missing_numbers(connection, channel)
+    await assign_missing_subscription_numbers(connection, channel)
     number = max(await last_number(connection, channel), beyond)
     former = await _load_former_numbers(connection, channel)
     number += 1
     while number in former:
         number += 1
-    await reserve_number(connection, channel, number)
+    await reserve_subscription_number(connection, channel, number)
     return number
 
 
-async def assign_missing_numbers(connection: AsyncConnection, channel: ChannelRef) -> None:
+async def assign_missing_subscription_numbers(connection: AsyncConnection, channel: ChannelRef) -> None:
     """Give a number to each subscription of the channel that has none, the oldest first.
 
     An older version of gwevent stored those, and people know them by their ids.
@@ -52,7 +54,7 @@ async def assign_missing_numbers(connection: AsyncConnection, channel: ChannelRe
         while number in former and number != id_:
             number += 1
         await connection.execute(update(_s).where(_s.c.id == id_).values(number=number))
-    await reserve_number(connection, channel, number)
+    await reserve_subscription_number(connection, channel, number)
 
 
 async def last_number(connection: AsyncConnection, channel: ChannelRef) -> int:
@@ -61,7 +63,7 @@ async def last_number(connection: AsyncConnection, channel: ChannelRef) -> int:
     return int(found or 0)
 
 
-async def reserve_number(connection: AsyncConnection, channel: ChannelRef, number: int) -> None:
+async def reserve_subscription_number(connection: AsyncConnection, channel: ChannelRef, number: int) -> None:
     """Prevent that a number up to this one is given again."""
     last = await last_number(connection, channel)
     if not last:
@@ -71,7 +73,9 @@ async def reserve_number(connection: AsyncConnection, channel: ChannelRef, numbe
         await connection.execute(update(_n).where(in_channel(_n, channel)).values(last_number=number))
 
 
-async def is_former_number(connection: AsyncConnection, channel: ChannelRef, number: int) -> bool:
+async def is_former_subscription_number(
+    connection: AsyncConnection, channel: ChannelRef, number: int
+) -> bool:
     """Return True if an older version of gwevent showed this number for a subscription of the channel."""
     known = select(_f.c.number).where(in_channel(_f, channel), _f.c.number == number)
     return (await connection.execute(known)).first() is not None

@@ -83,7 +83,7 @@ def subscription_from_row(row: Any, grades: Mapping[str, str] | None = None) -> 
         criteria, missing = resolve_stored_criteria(row.words, grades)
     return Subscription(
         id=row.id,
-        # Without a number it is only used for planning; what people see has one (`assign_missing_numbers`).
+        # Without a number it is only used for planning; what people see has one.
         number=row.id if row.number is None else row.number,
         team_id=row.team_id,
         channel_id=row.channel_id,

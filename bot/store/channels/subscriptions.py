@@ -30,10 +30,10 @@ from bot.store.channels.criteria_set_rows import refuse_missing_sets
 from bot.store.channels.escalation_rules import end_steps_without_rule
 from bot.store.channels.refused_mentions import attach_refusals, forget_refusals
 from bot.store.channels.subscription_numbers import (
-    allocate_number,
-    assign_missing_numbers,
+    allocate_subscription_number,
+    assign_missing_subscription_numbers,
     channels_without_numbers,
-    is_former_number,
+    is_former_subscription_number,
 )
 from bot.store.channels.subscription_rows import (
     load_active_subscriptions,
@@ -130,11 +130,11 @@ class SubscriptionRepository:
                     .where(confirmation, deliveries.c.state == DeliveryState.PENDING.value)
                     .values(not_before=now)
                 )
-                await assign_missing_numbers(connection, (team_id, channel_id))
+                await assign_missing_subscription_numbers(connection, (team_id, channel_id))
                 row = (await connection.execute(select(table).where(mine))).one()
                 return (await resolve_rows(connection, [row]))[0], row.confirmed_at is not None
             await refuse_missing_sets(connection, team_id, criteria)
-            number = await allocate_number(connection, (team_id, channel_id))
+            number = await allocate_subscription_number(connection, (team_id, channel_id))
             result = await connection.execute(
                 insert(table).values(
                     team_id=team_id,
@@ -172,7 +172,7 @@ class SubscriptionRepository:
             row = {
                 "team_id": team_id,
                 "channel_id": channel_id,
-                "number": await allocate_number(connection, channel),
+                "number": await allocate_subscription_number(connection, channel),
                 "words": criteria.canonical,
                 "created_by": user_id,
                 "created_at": now,
@@ -327,7 +327,7 @@ class SubscriptionRepository:
         channel = (team_id, channel_id)
         here = await self.for_channel(team_id, channel_id)
         async with self._database.read_transaction() as connection:
-            known = await is_former_number(connection, channel, number)
+            known = await is_former_subscription_number(connection, channel, number)
         return next((s for s in here if known and s.id == number), None)
 
     async def history(self, team_id: str, channel_id: str, page: int) -> tuple[list[ChannelChange], int]:
@@ -349,7 +349,7 @@ class SubscriptionRepository:
     async def _assign_numbers(self, places: Collection[ChannelRef]) -> None:
         async with self._database.exclusive_transaction() as connection:
             for channel in sorted(places):
-                await assign_missing_numbers(connection, channel)
+                await assign_missing_subscription_numbers(connection, channel)
 
 
 async def confirm_subscriptions(
@@ -360,7 +360,7 @@ async def confirm_subscriptions(
     waits = table.c.id.in_(confirmations) & table.c.confirmed_at.is_(None)
     places = (await connection.execute(select(table.c.team_id, table.c.channel_id).where(waits))).all()
     for channel in {(row.team_id, row.channel_id) for row in places}:
-        await assign_missing_numbers(connection, channel)
+        await assign_missing_subscription_numbers(connection, channel)
     rows = (await connection.execute(select(table).where(waits))).all()
     await connection.execute(update(table).where(waits).values(confirmed_at=now))
     # One that can't be parsed is put in force all the same: the version that wrote it understands it.
@@ -436,7 +436,7 @@ async def _end_subscriptions(
 
 async def _load_numbered(connection: AsyncConnection, channel: ChannelRef) -> list[Subscription]:
     """Return a channel's active and paused subscriptions, each with its number."""
-    await assign_missing_numbers(connection, channel)
+    await assign_missing_subscription_numbers(connection, channel)
     return await load_active_subscriptions(connection, channel, include_paused=True)
 
 

@@ -30,7 +30,7 @@ from formatters.models.related_message import ReportedPosition
 MAX_ADDED = 200
 """Candidates that one channel adds to one event."""
 MAX_ACTIONS = 2_000
-"""What the people of one channel may do about one event's candidates, all told."""
+"""Most actions of one channel's people about one event's candidates."""
 
 _ADDED, _REMOVED = "add", "remove"
 """Kept among the decisions, though they are none."""
@@ -53,7 +53,7 @@ class NotTheirCandidate(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelCandidates:
-    """What the people of one channel added and decided about one event, oldest first."""
+    """The reports and decisions of one channel's people about one event's candidates, oldest first."""
 
     added: tuple[AddedCandidate, ...] = ()
     decisions: tuple[NamedDecision, ...] = ()
@@ -66,7 +66,7 @@ class CounterpartRepository:
         self._database = database
 
     async def for_event(self, channel: ChannelRef, superevent_id: str) -> ChannelCandidates:
-        """Return what the people of a channel added and decided about an event."""
+        """Return the candidates that people of a channel added to an event, and their decisions."""
         async with self._database.read_transaction() as connection:
             added = await _load(connection, _c, channel, superevent_id)
             decided = await _load(connection, _d, channel, superevent_id)

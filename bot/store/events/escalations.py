@@ -67,7 +67,7 @@ class TakenStep:
     criteria_list: tuple[Criteria, ...]
     """The channel's active criteria that mention somebody: targets that are in none of them are left out."""
     call: Posted | None = None
-    """What became of the webhook's call; None if it wasn't called."""
+    """The fate of the webhook's call; None if it wasn't called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class EscalationRepository:
             row = (await connection.execute(query)).first()
             if row is None:
                 return None
-            earlier = await _load_told(connection, row.escalation_id, before=row.position)
+            earlier = await _load_notified(connection, row.escalation_id, before=row.position)
             has_it = select(_a.c.user_id).where(_a.c.thread_id == row.thread_id).limit(1)
             is_acknowledged = (await connection.execute(has_it)).first() is not None
             here = await load_active_subscriptions(connection, (row.team_id, row.channel_id))
@@ -256,11 +256,11 @@ async def _decide(
         here = await load_active_subscriptions(connection, (row.team_id, row.channel_id))
         evaluator = CriteriaEvaluator(superevent, DecidedGrades(superevent))
         wanted = wanted_targets([s.criteria for s in here], evaluator)
-    told: set[str] = set()
+    notified: set[str] = set()
     if any(one.step.unless_told and one.due_at <= now for one in steps):
-        told = {t for one in await _load_told(connection, row.id) for t in one.targets.split()}
+        notified = {t for one in await _load_notified(connection, row.id) for t in one.targets.split()}
     facts = EscalationFacts(
-        wanted=wanted, can_mention=can_mention, can_call=can_call(row.team_id), told=frozenset(told)
+        wanted=wanted, can_mention=can_mention, can_call=can_call(row.team_id), notified=frozenset(notified)
     )
     return _Pending(
         row,
@@ -277,7 +277,7 @@ def _needs_no_slack(waiting: WaitingStep, now: datetime) -> bool:
     return is_due or waiting.due_at > now + waiting.step.after
 
 
-async def _load_told(
+async def _load_notified(
     connection: AsyncConnection, escalation_id: int, *, before: int | None = None
 ) -> Sequence[Any]:
     """Return the targets and times of an escalation's taken steps, but for those whose message was given up.

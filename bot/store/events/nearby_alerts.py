@@ -32,7 +32,7 @@ _s = schema.superevents
 
 @dataclass(frozen=True, slots=True)
 class RecordedAlert:
-    """What recording one version of an alert did."""
+    """The result of recording one version of an alert."""
 
     is_changed: bool
     """False for a repeat, and for an older version that says nothing that isn't known."""

@@ -25,7 +25,7 @@ def to_json(versions: AlertVersions) -> str:
 
 
 def from_json(text: str) -> AlertVersions:
-    """Return what `to_json` wrote, or a newer version of it. Raises ValueError if it can't be read."""
+    """Parse the JSON of `to_json`, or of a newer version of it. Raises ValueError if it can't be read."""
     try:
         content = json.loads(text)
         parts = {part: _alert_from_dict(content.get(part)) for part in _PARTS}

@@ -56,7 +56,7 @@ class QuarantinedPayload:
     """The superevent's id, as far as it could be read."""
     received_at: datetime
     stream: str | None = None
-    """What its topic brings beside notices; see `Origin.stream`."""
+    """The stream of messages that its topic brings beside notices; see `Origin.stream`."""
 
 
 class QuarantineRepository:

@@ -156,7 +156,7 @@ class RelatedMessageRepository:
         return sorted(shown, key=lambda stored: (stored.message.sent, stored.id), reverse=True)
 
     async def versions(self, superevent_id: str) -> MessageVersions:
-        """Return what differs as soon as a message about the superevent is new or changed.
+        """Return a fingerprint that differs as soon as a message about the superevent is new or changed.
 
         It costs much less than the messages, whose tables of positions may be long.
         """
@@ -175,7 +175,7 @@ class RelatedMessageRepository:
 async def _load_state(
     connection: AsyncConnection, message: RelatedMessage, superevent_id: str, row_id: int, *, is_edit: bool
 ) -> MessageState | None:
-    """Return what the plan of a stored message depends on; None if the event has no thread."""
+    """Load the state on which the plan of a stored message depends; None if the event has no thread."""
     threads = await load_threads(connection, superevent_id)
     if not threads:
         return None

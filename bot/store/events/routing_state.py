@@ -70,7 +70,7 @@ async def load_earlier_messages(
     *,
     has_threads: bool,
 ) -> EarlierMessages:
-    """Return what came about a superevent beside notices, as far as a channel wants any of it."""
+    """Return the messages about a superevent beside notices, as far as a channel wants any of them."""
     superevent_id = superevent.superevent_id
     with_reply = await _threads_with_reply(connection, superevent_id) if has_threads else frozenset()
     wanted = {stream for s in subscriptions for stream in s.criteria.streams}

@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from formatters.models.notice import Notice
 
 UNREADABLE = (KeyError, TypeError, ValueError)
-"""What reading stored JSON raises if another version wrote it, or if it is damaged."""
+"""Errors of reading stored JSON if another version wrote it, or if it is damaged."""
 
 log = structlog.get_logger(__name__)
 

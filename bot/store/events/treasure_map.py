@@ -35,7 +35,7 @@ from formatters.models.treasure_map import (
 )
 
 ASK_PAUSE = timedelta(minutes=2)
-"""Who asks for an event whose last request is younger gets what that brought."""
+"""Age of an event's last request up to which a new question gets its answer."""
 LONGEST_WAIT = timedelta(hours=2)
 """A next request further ahead was planned before the clock was set back, and is due."""
 
@@ -74,7 +74,7 @@ class ReportedInstrument:
 
 @dataclass(frozen=True, slots=True)
 class KnownInstrument:
-    """When an instrument was read."""
+    """The times at which an instrument was read."""
 
     listed_at: datetime
     footprint_read_at: datetime | None
@@ -90,7 +90,7 @@ class TreasureMapRepository:
         """True if the settings have the Treasure Map read, by this process or another."""
 
     async def pointings(self, superevent_id: str) -> TreasureMapReading:
-        """Return what was last read of a superevent, with the instruments' names and fields of view.
+        """Return the last reading of a superevent, with the instruments' names and fields of view.
 
         A fan-out asks for each of its channels: the pointings, of which there may be 100,000, are read again
         only if the row or an instrument was written since, which is asked each time.
@@ -117,7 +117,7 @@ class TreasureMapRepository:
         return await asyncio.to_thread(_reading, row, instruments)
 
     async def ask(self, superevent_id: str, now: datetime) -> None:
-        """Have a superevent read soon because somebody asks; nothing if its last request is recent."""
+        """Request that a superevent is read soon, since somebody asks, unless its last request is recent."""
         async with self._database.independent_transaction() as connection:
             new = _insert(connection, _e).values(superevent_id=superevent_id, next_at=now, failures=0)
             is_old = or_(
@@ -151,7 +151,7 @@ class TreasureMapRepository:
         return [EventToRead(row[0], row[1], row[2], row[3] or 0) for row in rows]
 
     async def begin(self, superevent_id: str, next_at: datetime) -> None:
-        """Have a superevent read regularly, beginning at `next_at`."""
+        """Schedule regular readings of a superevent, beginning at `next_at`."""
         async with self._database.independent_transaction() as connection:
             new = _insert(connection, _e).values(superevent_id=superevent_id, next_at=next_at, failures=0)
             await connection.execute(

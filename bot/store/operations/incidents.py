@@ -163,7 +163,7 @@ async def _load_state(
     now: datetime,
     has_webhook: bool,
 ) -> IncidentState:
-    """Return what the announcements of these incidents depend on."""
+    """Load the state on which the announcements of these incidents depend."""
     recent = (
         select(_t.c.id).where(~_t.c.told, _t.c.seen_at > now - INCIDENT_ANNOUNCED_WITHIN).order_by(_t.c.id)
     )

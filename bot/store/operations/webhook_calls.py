@@ -36,7 +36,7 @@ class WebhookCall:
     """Including this one."""
     created_at: datetime
     left: LeftIncident | None = None
-    """What the call resolves, if the escalation went with its workspace."""
+    """The incident that the call resolves, if the escalation went with its workspace."""
 
 
 def _waits_for_another() -> ColumnElement[bool]:
@@ -109,7 +109,7 @@ class WebhookOutbox:
         await self._record_outcome(call, only_latest_attempt=True, not_before=not_before, reason=reason)
 
     async def report_unheard(self, call: WebhookCall, now: datetime) -> bool:
-        """Have an escalation's channel told, once, that the call isn't heard; return if it will be."""
+        """Plan one post that an escalation's call isn't heard; return False if none is to be planned."""
         assert call.escalation_id is not None, "nobody waits for other calls"
         async with self._database.exclusive_transaction() as connection:
             return await report_unheard_call(connection, call.escalation_id, now)

@@ -238,7 +238,7 @@ async def release_threads(
 
 
 async def _promote_due(connection: AsyncConnection, now: datetime) -> None:
-    """Put held deliveries whose time has come back into the queue, those of real events first."""
+    """Move held deliveries whose time has come back into the queue, those of real events first."""
     moment = due_parameters(now)
     if not (await connection.execute(_ANY_HELD_IS_DUE, moment)).scalar_one():
         return

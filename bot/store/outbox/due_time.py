@@ -1,4 +1,4 @@
-"""When a row that waits for a time is due: the one condition of deliveries, images and webhook calls."""
+"""The condition that a row's time has come: the same for deliveries, images and webhook calls."""
 
 from __future__ import annotations
 

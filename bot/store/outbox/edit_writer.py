@@ -131,7 +131,7 @@ async def mark_threads_stale(
 
 
 async def _hasten_refused(connection: AsyncConnection, threads: Collection[int], due: datetime) -> None:
-    """Have the threads' edits that failed tried again at `due`, unless Slack itself set the delay."""
+    """Retry the threads' failed edits at `due`, unless Slack itself set the delay."""
     edits = _d.c.thread_id.in_(threads) & (_d.c.kind == DeliveryKind.EDIT.value)
     refused = _d.c.reason.is_not(None) & _d.c.reason.not_in(RATE_LIMIT_ERRORS) & (_d.c.not_before > due)
     await connection.execute(

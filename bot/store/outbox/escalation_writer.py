@@ -168,7 +168,7 @@ async def end_escalations(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumedCalls:
-    """Who is called since nobody has an event any more."""
+    """The calls that go on because nobody has an event any more."""
 
     escalations: int = 0
     """Escalations that have steps left."""
@@ -214,8 +214,8 @@ def _steps_left(steps: Sequence[Any]) -> list[Any]:
 
     The webhook may have been called before earlier steps, while Slack was down: these are left all the same.
     """
-    told = max((row.after_s for row in steps if row.state == TAKEN and not row.webhook), default=0)
-    return [row for row in steps if row.state == CANCELLED and row.after_s >= told]
+    last_mention_s = max((row.after_s for row in steps if row.state == TAKEN and not row.webhook), default=0)
+    return [row for row in steps if row.state == CANCELLED and row.after_s >= last_mention_s]
 
 
 async def merge_escalations(connection: AsyncConnection, kept: int, lost: int, now: datetime) -> None:
@@ -234,13 +234,13 @@ async def merge_escalations(connection: AsyncConnection, kept: int, lost: int, n
 
 
 def step_targets(row: Any) -> set[str]:
-    """Return whom a step's row names: its targets, or WEBHOOK."""
+    """Return the targets of a step's row, or WEBHOOK."""
     return {WEBHOOK} if row.webhook else set(row.targets.split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTargets:
-    """Whom the steps of a thread's open escalations name, WEBHOOK for the webhook."""
+    """The targets of the steps of a thread's open escalations, WEBHOOK for the webhook."""
 
     waiting: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
@@ -248,7 +248,7 @@ class OpenTargets:
 
 
 async def load_open_targets(connection: AsyncConnection, superevent_id: str) -> Mapping[int, OpenTargets]:
-    """Return whom steps that may still come name, by thread with an open escalation."""
+    """Return the targets of steps that may still come, by thread with an open escalation."""
     query = (
         select(_e.c.id, _e.c.thread_id, _e.c.end_reason, _s.c.state, _s.c.after_s, _s.c.targets, _s.c.webhook)
         .join(_s, _s.c.escalation_id == _e.c.id, isouter=True)
@@ -270,7 +270,9 @@ async def load_open_targets(connection: AsyncConnection, superevent_id: str) -> 
     return found
 
 
-async def load_told_by_steps(connection: AsyncConnection, superevent_id: str) -> Mapping[int, frozenset[str]]:
+async def load_notified_by_steps(
+    connection: AsyncConnection, superevent_id: str
+) -> Mapping[int, frozenset[str]]:
     """Return by thread of an event whom the messages of steps may have mentioned."""
     mine = (_d.c.thread_id == _t.c.id) & (_d.c.kind == DeliveryKind.ESCALATION.value)
     doubtful = (_d.c.state == DeliveryState.PENDING.value) & _d.c.doubtful

@@ -1,4 +1,4 @@
-"""What the outcomes of Follow-up replies' deliveries change: where the reply stands, and what it still owes.
+"""Effects of the outcomes of Follow-up replies' deliveries: where the reply stands, and what it still owes.
 
 All functions run in the transaction that records the outcomes, in the order of `bot.store.settlement`. They
 leave nothing unsaid: what was asked for while a reply was being sent, found lost or given up is asked for
@@ -99,7 +99,7 @@ async def resume_follow_ups(
 
 
 async def follow_new_root(connection: AsyncConnection, thread_id: int, now: datetime) -> None:
-    """Have the reply posted again under a root that is posted again: the old one stays in a lost thread."""
+    """Plan the reply again under a root that is posted again: the old one stays in a lost thread."""
     known = (
         update(_f)
         .where(_f.c.thread_id == thread_id)

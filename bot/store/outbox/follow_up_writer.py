@@ -48,7 +48,7 @@ async def request_follow_ups(
     can_wait: bool = False,
     even_muted: bool = False,
 ) -> None:
-    """Have the Follow-up reply of each thread (thread id -> channel) posted, or edited if it stands.
+    """Plan the post of each thread's Follow-up reply (thread id -> channel), or its edit if it stands.
 
     Call it in an exclusive transaction, which excludes that an outcome is recorded meanwhile. Threads whose
     root was given up are left out. With `is_earlier`, all that is to be said came before its thread, and a
@@ -223,7 +223,7 @@ async def enqueue_follow_up_edits(
 
 
 async def _hasten(connection: AsyncConnection, waiting: Sequence[_Row], now: datetime, due: datetime) -> None:
-    """Have what failed before tried again for the news, at `due` unless Slack itself set the delay."""
+    """Retry failed posts and edits because of news, at `due` unless Slack itself set the delay."""
     failed = [row for row in waiting if row.reason is not None]
     if failed:
         # Nor may the news expire because of the age of an earlier attempt.

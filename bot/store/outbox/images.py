@@ -93,7 +93,7 @@ async def reassign_canary(connection: AsyncConnection, threads: Collection[int],
 async def _choose_canary(
     connection: AsyncConnection, picture_id: int, team_id: str, superevent_id: str, now: datetime
 ) -> None:
-    """Let one thread show an uploaded image first; if no thread can, publish the image to all."""
+    """Choose one thread that shows an uploaded image first; if no thread can, publish the image to all."""
     edit = _d.alias("edit")
     failed = (
         select(edit.c.id)
@@ -137,7 +137,7 @@ async def publish_to_others(connection: AsyncConnection, shown: Collection[int],
 
 
 async def _share_png(connection: AsyncConnection, notice_id: int, alt_text: str, now: datetime) -> None:
-    """Let every workspace that waits for a notice's image show the one that is served."""
+    """Share the image that is served with every workspace that waits for one of its notice."""
     waiting = (
         update(_p)
         .where(_p.c.notice_id == notice_id, _p.c.state == ImageState.WANTED.value)
@@ -241,7 +241,7 @@ class ImageRepository:
                 await _share_png(connection, job.notice_id, alt_text, now)
 
     async def share_stored_png(self, job: StoredImageJob, now: datetime) -> bool:
-        """Let a workspace show the image that is served to another one already; return False if none is.
+        """Share the image that is served to another workspace with this one; return False if none is.
 
         Raises StoreUnavailable.
         """

@@ -24,7 +24,7 @@ _c, _e, _t = schema.webhook_calls, schema.escalations, schema.threads
 async def resolve_left_incidents(
     connection: AsyncConnection, team_id: str, removal: Removal, now: datetime
 ) -> None:
-    """Have each incident of a workspace resolved that operators may have heard of, and drop other calls."""
+    """Plan calls that resolve a workspace's incidents that operators may have heard of; drop other calls."""
     query = (
         select(_e, _t.c.superevent_id)
         .join(_t, _t.c.id == _e.c.thread_id, isouter=True)

@@ -1,4 +1,4 @@
-"""Which threads are muted: a channel's people asked for no replies and edits about the event there.
+"""Muted threads: a channel's people asked for no replies and edits about the event there.
 
 The writers of edits and Follow-up replies leave these threads out, so that whatever changes a message
 (a picture, an observer, a candidate, a nearby alert) respects a mute without knowing of it.
@@ -19,7 +19,7 @@ _u = schema.muted_threads
 
 
 async def load_mutes(connection: AsyncConnection, thread_ids: Collection[int]) -> dict[int, Mute]:
-    """Return who muted which of these threads; one that isn't muted is left out."""
+    """Return the mutes of these threads; a thread that isn't muted is left out."""
     if not thread_ids:
         return {}
     query = select(_u).where(_u.c.thread_id.in_(thread_ids))

@@ -64,7 +64,7 @@ from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.database import Database, StoreUnavailable
 from bot.store.database_identity import get_or_create_database_id
-from bot.store.outbox.claim_choice import ClaimRequest
+from bot.store.outbox.claim_choice import ClaimRequest, unlimited_edits
 from bot.store.outbox.claiming import ClaimQuery
 from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import (
@@ -84,7 +84,7 @@ log = structlog.get_logger(__name__)
 
 
 class OutcomeEffects(Protocol):
-    """What follows from outcomes beyond the outbox's own states (`bot.store.settlement.Settlement`)."""
+    """Applies the effects of outcomes beyond the outbox's own states (`bot.store.settlement.Settlement`)."""
 
     async def apply(
         self,
@@ -101,7 +101,7 @@ class OutcomeEffects(Protocol):
     async def requeue_channel(
         self, connection: AsyncConnection, channel: ChannelRef, since: datetime, now: datetime
     ) -> int:
-        """Bring back what was given up with its channel; return how many deliveries wait again."""
+        """Requeue deliveries that were dead-lettered with their channel; return their number."""
 
 
 class Outbox:
@@ -111,14 +111,14 @@ class Outbox:
         self._database = database
         self._settlement = settlement
         self.leases = leases
-        """Which workspaces this process may send for; claims are made for those alone."""
+        """The workspaces that this process may send for; claims are made for those alone."""
         self.database_id: str | None = None
         """The database's random id; None before `requeue_stalled`."""
         self._claim_query = ClaimQuery(self._is_leased)
         self._claim_statement = _claim_statement(may_be_rivals=not database.is_sqlite)
 
     async def requeue_stalled(self) -> int:
-        """Put back what a worker that no longer runs had claimed, as maybe sent; return how many deliveries.
+        """Requeue deliveries claimed by a worker that no longer runs, as maybe sent; return their number.
 
         Call it when a worker starts: what this process had claimed before is put back too.
         """
@@ -130,7 +130,7 @@ class Outbox:
             return await _requeue_claimed(connection, condition)
 
     async def requeue_stalled_of_dead_workers(self) -> int:
-        """Put back what workers had claimed whose heartbeat stopped; return how many. What a live one sends
+        """Requeue deliveries of workers whose heartbeat stopped; return their number. What a live one sends
         is untouched.
         """
         if self._database.is_sqlite:
@@ -144,7 +144,7 @@ class Outbox:
         limit: int,
         *,
         busy_channels: Container[ChannelRef] = (),
-        edit_quota: Callable[[str, bool], int] = lambda _team, _is_urgent: 1_000_000,
+        edit_quota: Callable[[str, bool], int] = unlimited_edits,
         non_urgent_limit: int | None = None,
     ) -> list[Delivery]:
         """Claim up to `limit` due deliveries, at most one a channel and none in `busy_channels`.
@@ -243,7 +243,7 @@ class Outbox:
         self._settlement.on_committed(outcomes)
 
     async def requeue_channel(self, team_id: str, channel_id: str, since: datetime, now: datetime) -> int:
-        """Bring back what was given up because the channel was out of reach, if it was created after `since`.
+        """Requeue deliveries dead-lettered because the channel was out of reach, if created after `since`.
 
         Edits come back at any age, so that root messages stay true. Where nothing is subscribed any more,
         nothing else does. Return how many deliveries wait again.

@@ -31,8 +31,8 @@ from bot.store import schema
 from bot.store.outbox.edit_writer import enqueue_edits, mark_threads_stale
 from bot.store.outbox.escalation_writer import (
     end_escalations,
+    load_notified_by_steps,
     load_open_targets,
-    load_told_by_steps,
 )
 from bot.store.outbox.event_rank import event_rank
 from bot.store.outbox.mention_writer import enqueue_mentions
@@ -118,7 +118,7 @@ async def _load_mentioned(
             mentioned[row.thread_id].update(row.targets.split())
         if state in (RootState.ATTEMPTED, RootState.POSTED):
             notified[row.thread_id].update(row.targets.split())
-    for thread_id, targets in (await load_told_by_steps(connection, superevent_id)).items():
+    for thread_id, targets in (await load_notified_by_steps(connection, superevent_id)).items():
         notified[thread_id] |= targets
     return mentioned, notified
 

@@ -66,7 +66,7 @@ async def test_add_edit_and_remove_return_typed_outcomes(service: CriteriaServic
     unchanged = await service.edit(CONTEXT, "ours", "Gold: NS distance<150\nSilver: NS  distance < 300")
     assert unchanged == SetUnchanged(added.set)
     edited = await service.edit(CONTEXT, "Ours", "Gold: BNS")
-    assert isinstance(edited, SetEdited) and (edited.before, edited.told) == (added.set, ())
+    assert isinstance(edited, SetEdited) and (edited.before, edited.notified_channels) == (added.set, ())
     assert edited.after == await current(service)
     assert await service.remove(CONTEXT, "ours") == SetRemoved(edited.after)
     assert await service.remove(CONTEXT, "ours") == NoSuchSet("ours", None, tuple(BUILT_IN))
@@ -142,7 +142,7 @@ async def test_a_set_that_is_used_is_not_removed_and_tells_where(
     assert await service.remove(CONTEXT, "ours") == InUse("ours", (use,))
     assert await service.uses(TEAM) == {"ours": [use]}
     edited = await service.edit(CONTEXT, "ours", "Gold: BNS")
-    assert isinstance(edited, SetEdited) and edited.told == ("C2",)
+    assert isinstance(edited, SetEdited) and edited.notified_channels == ("C2",)
 
 
 async def test_a_grade_that_is_compared_with_is_not_edited_away(
@@ -190,10 +190,11 @@ async def test_the_delivery_worker_is_woken_for_the_posts_about_a_change(
 ) -> None:
     await subscribe(factory, "CBC criteria ours", "C2")
     added = await service.add(CONTEXT, "ours", GRADES)
-    assert isinstance(added, Added) and added.told == ("C2",) and wakeups.deliveries.is_set()
+    assert isinstance(added, Added) and added.notified_channels == ("C2",) and wakeups.deliveries.is_set()
     wakeups.deliveries.clear()
     edited = await service.edit(CONTEXT, "ours", "Gold: NS")
-    assert isinstance(edited, SetEdited) and edited.told == ("C2",) and wakeups.deliveries.is_set()
+    assert isinstance(edited, SetEdited) and edited.notified_channels == ("C2",)
+    assert wakeups.deliveries.is_set()
 
 
 async def test_the_nearest_name_is_offered(service: CriteriaService) -> None:

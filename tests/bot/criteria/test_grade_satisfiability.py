@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bot.criteria.grade_satisfiability import find_grade_objections
 from bot.criteria.parsing import parse_grades
-from bot.criteria.satisfiability import find_grade_objections
 from formatters.models.criteria_set import CriteriaSet
 
 

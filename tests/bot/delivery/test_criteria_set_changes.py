@@ -30,7 +30,7 @@ async def test_each_channel_that_uses_a_set_is_told_who_changed_it_and_how_to_br
     await subscribe(harness.factory, "CBC criteria ours", user)
     await subscribe(harness.factory, "CBC", other)
     edited = await sets.edit(here, "ours", "Gold: BNS distance<120; Silver: BNS")
-    assert isinstance(edited, SetEdited) and edited.told == (user,)
+    assert isinstance(edited, SetEdited) and edited.notified_channels == (user,)
     harness.wake()
     await harness.wait_until_delivered()
     [said] = harness.local_slack.messages(user)

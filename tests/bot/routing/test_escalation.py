@@ -179,13 +179,13 @@ def test_each_step_has_its_own_fate() -> None:
 
 def test_whom_another_rules_step_told_is_left_out() -> None:
     steps = waiting(replace(step(10, "<@U2>"), unless_told=("<@U2>",)))
-    told = replace(facts(), told=frozenset({"<@U2>"}))
-    assert actions(steps, told, 10) == [(0, StepAction.SKIP)], "nobody is left to be told"
+    notified = replace(facts(), notified=frozenset({"<@U2>"}))
+    assert actions(steps, notified, 10) == [(0, StepAction.SKIP)], "nobody is left to be told"
     assert actions(steps, facts(), 10) == [(0, StepAction.MENTION)], "the earlier one didn't reach them"
     others = waiting(replace(step(10, "<@U2>", "<@U4>"), unless_told=("<@U2>",)))
-    assert actions(others, told, 10) == [(0, StepAction.MENTION)]
+    assert actions(others, notified, 10) == [(0, StepAction.MENTION)]
     anew = waiting(step(10, "<@U2>"))
-    assert actions(anew, told, 10) == [(0, StepAction.MENTION)], "the same rule's own step"
+    assert actions(anew, notified, 10) == [(0, StepAction.MENTION)], "the same rule's own step"
 
 
 def test_a_time_too_far_ahead_is_counted_anew() -> None:

@@ -13,7 +13,7 @@ from bot.app.factory import Factory
 from bot.observing.footprints import parse_footprint
 from bot.observing.next_chance import nothing_to_observe
 from bot.observing.observatories import find_site
-from bot.observing.pointing_plan import plan_pointings
+from bot.observing.pointing_planner import plan_pointings
 from bot.runtime.threads import ThreadHangs
 from bot.samples import bbh, to_avro
 from bot.skymap_service import pointings

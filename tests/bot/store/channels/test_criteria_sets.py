@@ -164,7 +164,7 @@ async def test_an_edit_is_posted_where_the_set_is_used_and_kept_where_it_was_mad
     new = ours("Gold: NS distance<100; Silver: NS distance<300")
     by = ChangeAuthor("U2", NOW + timedelta(hours=1))
     changed = await factory.criteria_sets.edit(TEAM, "C3", new, by)
-    assert changed == ChangedSet(before=ours(), after=new, told=("C1", "C2"))
+    assert changed == ChangedSet(before=ours(), after=new, notified_channels=("C1", "C2"))
     assert await waiting(factory) == ["C1", "C2"]
     for channel in ("C1", "C2", "C3"):
         assert await history(factory, channel) == [(ours().canonical, new.canonical, "U2")]
@@ -180,7 +180,7 @@ async def test_a_channel_whose_subscription_isnt_confirmed_hears_of_no_edit(fact
     await add(factory, ours())
     await factory.subscriptions.request(TEAM, "C1", parse_criteria("CBC criteria ours"), "U1", NOW)
     changed = await factory.criteria_sets.edit(TEAM, "C9", ours("Gold: NS"), AUTHOR)
-    assert changed is not None and changed.told == ()
+    assert changed is not None and changed.notified_channels == ()
     assert await waiting(factory) == [] and await history(factory, "C1") == []
 
 
@@ -294,7 +294,7 @@ async def test_a_subscription_without_its_set_stays_and_says_so(factory: Factory
     await record_notices(factory, decoded_notice())
     assert (await factory.outbox_statistics.counts(TEAM)).waiting == 1, "the first alone: it filters nothing"
     # As soon as the set is there again, so are its conditions, and the channel hears of it.
-    assert (await add(factory, ours())).told == ("C1",)
+    assert (await add(factory, ours())).notified_channels == ("C1",)
     assert (await factory.subscriptions.for_channel(TEAM, "C1"))[0].missing_sets == ()
 
 
@@ -372,7 +372,7 @@ async def test_a_set_of_many_channels_is_changed_with_few_statements(
         for channel, state in (("C3", "sent"), ("C4", "dead")):
             await connection.execute(d.update().where(d.c.channel_id == channel).values(state=state))
     changed = await factory.criteria_sets.edit(TEAM, "C1", ours("Gold: BNS"), AUTHOR)
-    assert changed is not None and sorted(changed.told) == channels
+    assert changed is not None and sorted(changed.notified_channels) == channels
     assert await waiting(factory) == channels
     async with factory.database.read_transaction() as connection:
         due = dict(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.criteria.failing import failing
+from bot.criteria.complement import complement
+from bot.criteria.grade_satisfiability import find_grade_objections
 from bot.criteria.parsing import parse_grades
 from bot.criteria.resolution import resolve_filter
-from bot.criteria.satisfiability import find_grade_objections
 from bot.filters.evaluator import evaluate_filter
 from bot.filters.event_attributes import extract_attributes
 from bot.filters.parser import parse_filter
@@ -55,5 +55,5 @@ def test_grade_that_a_better_one_covers_is_still_found(text: str) -> None:
 
 
 def test_what_every_notice_states_is_negated_alone() -> None:
-    assert failing(parse_filter("far<1/yr H1")).canonical == "not far<1/yr or not H1"
-    assert failing(parse_filter("not far<1/yr")).canonical == "far<1/yr"
+    assert complement(parse_filter("far<1/yr H1")).canonical == "not far<1/yr or not H1"
+    assert complement(parse_filter("not far<1/yr")).canonical == "far<1/yr"

@@ -70,8 +70,8 @@ _NEGLIGIBLE = 1e-5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Task:
-    """What a plan is made for."""
+class _PlanningTask:
+    """The inputs of one plan."""
 
     curve: ProbabilityCurve
     telescope: Telescope
@@ -80,13 +80,13 @@ class _Task:
     most: int
 
     @property
-    def some_slots(self) -> Slots:
+    def coarse_slots(self) -> Slots:
         """Return the slots among which fields are chosen."""
         return self.slots.every(max(1, ceil(self.slots.begin.size / MAX_SLOTS)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Choice:
+class _ChosenFields:
     """Fields in the order in which they are observed, k of them."""
 
     ra: Floats
@@ -121,11 +121,11 @@ def plan_pointings(
     """
     view = SiteView(site, constraints, now)
     slots = view.slots(telescope, duration)
-    observable = _observable(skymap, view, slots, constraints.altitude)
+    observable = _observable_probability(skymap, view, slots, constraints.altitude)
     most = min(MAX_FIELDS if count is None else count, MAX_FIELDS, slots.begin.size)
-    choice: _Choice | None = None
+    choice: _ChosenFields | None = None
     if most > 0 and observable >= LEAST_OBSERVABLE:
-        task = _Task(ProbabilityCurve(skymap), telescope, view, slots, most)
+        task = _PlanningTask(ProbabilityCurve(skymap), telescope, view, slots, most)
         choice = _choose_fields(skymap, task)
         if choice is not None and 2 * choice.ra.size <= most:
             # There is time for much fewer only: of these the centres tried can lie closer together, and one
@@ -146,7 +146,7 @@ def plan_pointings(
     )
 
 
-def _observable(skymap: SkyMap, view: SiteView, slots: Slots, altitude: float) -> float:
+def _observable_probability(skymap: SkyMap, view: SiteView, slots: Slots, altitude: float) -> float:
     """Return the probability of the tiles whose centres are high enough at any time of the slots."""
     if not slots.begin.size:
         return 0.0
@@ -162,7 +162,7 @@ def _observable(skymap: SkyMap, view: SiteView, slots: Slots, altitude: float) -
     return float(probability[tiles[is_up]].sum()) / total
 
 
-def _choose_fields(skymap: SkyMap, task: _Task) -> _Choice | None:
+def _choose_fields(skymap: SkyMap, task: _PlanningTask) -> _ChosenFields | None:
     """Return the better of the plans with centres anywhere and on a grid, or that with fixed fields."""
     footprint = task.telescope.footprint
     if task.telescope.fixed_fields:
@@ -179,12 +179,12 @@ def _choose_fields(skymap: SkyMap, task: _Task) -> _Choice | None:
     return _better(*found)
 
 
-def _better(*choices: _Choice | None) -> _Choice | None:
+def _better(*choices: _ChosenFields | None) -> _ChosenFields | None:
     """Return the one that covers the most, the first of equal ones; None if there is none."""
     return max((one for one in choices if one is not None), key=lambda one: one.covered, default=None)
 
 
-def _worthwhile_pixels(skymap: SkyMap, task: _Task) -> tuple[Pixels, Integers] | None:
+def _worthwhile_pixels(skymap: SkyMap, task: _PlanningTask) -> tuple[Pixels, Integers] | None:
     """Return all pixels of the fields worth a closer look, and those of them to point at, ascending.
 
     None if nothing is visible.
@@ -199,7 +199,7 @@ def _worthwhile_pixels(skymap: SkyMap, task: _Task) -> tuple[Pixels, Integers] |
         task.curve.probability(order, cells),
         vectors,
         task.view,
-        task.some_slots,
+        task.coarse_slots,
         ceil(cells_per_field * task.most),
         cells_per_field,
         margin=PIXEL_WIDTH_DEG / 2**order,
@@ -213,12 +213,12 @@ def _worthwhile_pixels(skymap: SkyMap, task: _Task) -> tuple[Pixels, Integers] |
     return _pixels(fine, children(around, fine - order), task), region
 
 
-def _pixels(order: int, ipix: Integers, task: _Task) -> Pixels:
+def _pixels(order: int, ipix: Integers, task: _PlanningTask) -> Pixels:
     points = np.stack(healpix.centre_vectors(order, ipix), axis=1)
     return Pixels(order, ipix, task.curve.probability(order, ipix), points)
 
 
-def _fixed_fields(task: _Task) -> tuple[Floats, Floats, Pixels] | None:
+def _fixed_fields(task: _PlanningTask) -> tuple[Floats, Floats, Pixels] | None:
     """Return those of the telescope's fixed fields that may be worth it, RA and Dec, and all their pixels."""
     footprint = task.telescope.footprint
     ra, dec = np.array(task.telescope.fixed_fields, np.float64).T
@@ -231,7 +231,7 @@ def _fixed_fields(task: _Task) -> tuple[Floats, Floats, Pixels] | None:
         held,
         unit_vectors(ra, dec),
         task.view,
-        task.some_slots,
+        task.coarse_slots,
         MAX_FIXED_FIELDS,
         MAX_FIXED_FIELDS / task.most,
     )
@@ -241,10 +241,10 @@ def _fixed_fields(task: _Task) -> tuple[Floats, Floats, Pixels] | None:
     return ra[chosen], dec[chosen], _pixels(pixel_order(footprint), children(blocks, BLOCK_ORDERS), task)
 
 
-def _best_of(ra: Floats, dec: Floats, pixels: Pixels, task: _Task) -> _Choice | None:
+def _best_of(ra: Floats, dec: Floats, pixels: Pixels, task: _PlanningTask) -> _ChosenFields | None:
     """Choose among fields with these centres; None where none can be observed or holds anything."""
     vectors = unit_vectors(ra, dec)
-    some = task.some_slots
+    some = task.coarse_slots
     visible = task.view.visible(vectors, some)
     seen = visible.any(axis=1)
     if not seen.any():
@@ -263,7 +263,7 @@ def _best_of(ra: Floats, dec: Floats, pixels: Pixels, task: _Task) -> _Choice | 
     ra, dec = ra[fields_in_order], dec[fields_in_order]
     begin, end = task.slots.begin[slots_in_order], task.slots.end[slots_in_order]
     shares = measure(task.curve, task.telescope.footprint, ra, dec)
-    return _Choice(ra, dec, begin, (begin + end) / 2, shares)
+    return _ChosenFields(ra, dec, begin, (begin + end) / 2, shares)
 
 
 def _choose(fields: Fields, probability: Floats, visible: Flags, most: int) -> dict[int, int]:
@@ -304,7 +304,7 @@ def _exchange(gain: FieldGain, assignment: SlotAssignment) -> bool:
     return changed
 
 
-def _as_pointings(choice: _Choice, view: SiteView) -> tuple[Pointing, ...]:
+def _as_pointings(choice: _ChosenFields, view: SiteView) -> tuple[Pointing, ...]:
     altitudes = view.altitudes(unit_vectors(choice.ra, choice.dec), choice.middle)
     rows = zip(
         choice.ra.tolist(),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bot.observing.footprints import covers, parse_footprint
 from bot.observing.observatories import find_site
-from bot.observing.pointing_plan import MAX_FIELDS, plan_pointings
+from bot.observing.pointing_planner import MAX_FIELDS, plan_pointings
 from bot.samples.skymaps import sky_map
 from bot.skymaps import healpix
 from bot.skymaps.skymap import SkyMap, read_sky_map

@@ -21,21 +21,21 @@ _LACKING = tuple(
 )
 
 
-def failing(filter_: Filter) -> Filter:
-    """Return the filter that holds where a filter fails, and is unknown where that isn't decided.
+def complement(filter_: Filter) -> Filter:
+    """Return a filter's complement: it holds where the filter fails, and is unknown where that isn't decided.
 
     It takes a notice of a group or search for one that states none of the values which that never states.
     Where the notice names no group or no search, it may be unknown of a filter that holds.
     """
     match filter_:
         case And(parts):
-            return reduce(or_, map(failing, parts))
+            return reduce(or_, map(complement, parts))
         case Or(parts):
-            return reduce(and_, map(failing, parts))
+            return reduce(and_, map(complement, parts))
         case Not(And(parts)):
-            return reduce(and_, (failing(~part) for part in parts))
+            return reduce(and_, (complement(~part) for part in parts))
         case Not(Or(parts)):
-            return reduce(or_, (failing(~part) for part in parts))
+            return reduce(or_, (complement(~part) for part in parts))
         case Not(part):
             return reduce(or_, _lacking(part), part)
     return reduce(or_, _lacking(filter_), ~filter_)
@@ -54,6 +54,6 @@ def lacked_quantity(condition: Filter) -> str | None:
 
 
 def _lacking(condition: Filter) -> list[Filter]:
-    """Return which notices never state what a condition compares."""
+    """Return filters for the notices that never state the quantity that a condition compares."""
     quantity = lacked_quantity(condition)
     return [notices for notices, missing in _LACKING if quantity in missing]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import reduce
 from operator import and_
 
-from bot.criteria.failing import failing
+from bot.criteria.complement import complement
 from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.satisfiability import find_filter_objection
 from formatters.models.criteria_set import CriteriaSet, Grade
@@ -55,7 +55,7 @@ class _Search:
     def objection_to_place(
         self, grade: Grade, filter_: Filter, better: Sequence[tuple[str, Filter]]
     ) -> str | None:
-        """Return which better grades hold wherever a grade does, so that it is never given; else None."""
+        """Return a sentence if better grades hold wherever a grade does, so it is never given; else None."""
         for name, stricter in better:
             if self._can_not_hold(filter_, [stricter]):
                 return (
@@ -80,7 +80,7 @@ class _Search:
         denied = reduce(and_, (~one for one in without), filter_)
         if find_filter_objection(denied) is None:
             return False
-        return find_filter_objection(reduce(and_, map(failing, without), filter_)) is not None
+        return find_filter_objection(reduce(and_, map(complement, without), filter_)) is not None
 
 
 def _alternatives(node: Filter, holds: bool) -> int:
