@@ -16,7 +16,7 @@ from bot.commands.command_table import (
     has_note,
     without_note,
 )
-from bot.commands.command_types import Command, CommandAnswer
+from bot.commands.command_types import Command, CommandAnswer, ToldReport
 from bot.commands.context import CommandContext
 from bot.commands.errors import store_unavailable
 from bot.commands.event_lookup import NO_EVENT, NoSuchEvent, UnresolvedEvent
@@ -277,7 +277,7 @@ class CommandRouter:
                     without_note(asked) if command.name in ACTING_COMMANDS else asked,
                     names_sources=command.name in ("check", "candidates", "candidates change"),
                 )
-            found = await self._answer_about_event(command, arguments, typed, context)
+            found = await self._answer_about_event(command, arguments, typed, context, told=reading.told)
         else:
             assert command.handler is not None
             try:
@@ -296,7 +296,13 @@ class CommandRouter:
         return found
 
     async def _answer_about_event(
-        self, command: Command, arguments: str, typed: list[TypedEvent], context: CommandContext | None
+        self,
+        command: Command,
+        arguments: str,
+        typed: list[TypedEvent],
+        context: CommandContext | None,
+        *,
+        told: ToldReport | None = None,
     ) -> _Answer:
         subject = await self._events.find_subject(
             typed, arguments, context, load=command.event_handler is not None
@@ -309,7 +315,7 @@ class CommandRouter:
                 # A report about the wrong event would be counted there.
                 refusal = f"{subject.introduction} Nothing was changed: say which one, by its id."
                 return _Answer(helping.error_message(refusal))
-            message = await command.event_handler(subject.superevent, arguments, context)
+            message = await command.answer_about(subject.superevent, arguments, told, context)
         else:
             assert command.handler is not None
             if subject.name is not None:
@@ -378,7 +384,7 @@ class CommandRouter:
         if command is not None and command.event_handler is not None:
             if context is not None and command.is_mutating(reading.arguments):
                 context = await self._authorizer.authorize(context)
-            message = await command.event_handler(superevent, reading.arguments, context)
+            message = await command.answer_about(superevent, reading.arguments, reading.told, context)
             return await self._with_thread_link(CommandAnswer(message, superevent_id), context, True)
         topic = reading.topic or Topic.CARD
         return await self._answer_topic(superevent, replace(reading, command=None, topic=topic), context)
@@ -412,9 +418,8 @@ class CommandRouter:
 
 def _acts(reading: Reading) -> bool:
     """Return whether a command acts at once, and its words don't end with a note, in which all may stand."""
-    return reading.command in ACTING_COMMANDS and not (
-        reading.command == "observe change" and has_note(reading.arguments)
-    )
+    takes_note = reading.command == "observe change" and reading.told is None
+    return reading.command in ACTING_COMMANDS and not (takes_note and has_note(reading.arguments))
 
 
 def names_sites(text: str) -> bool:

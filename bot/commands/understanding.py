@@ -26,6 +26,7 @@ from bot.commands.question_cleaning import TRAILING_MARKS
 from bot.commands.question_cleaning import clean_question as clean_question
 from bot.commands.question_cleaning import is_question as is_question
 from bot.commands.stopping_sentences import nearest_to_stopping, read_muting
+from bot.commands.told_reports import ToldReport
 from bot.commands.topics import ABOUT_NO_EVENT as ABOUT_NO_EVENT
 from bot.commands.topics import Topic as Topic
 from bot.commands.topics import asks_about, topic_of, words_besides, words_pattern
@@ -45,6 +46,8 @@ class Reading:
     """For a question that isn't understood: the command that is the most similar."""
     is_filter_guess: bool = False
     """True if `arguments` are read as a filter because nothing else fits; they may be none."""
+    told: ToldReport | None = None
+    """What a sentence tells of an observation; `arguments` are its words."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -176,7 +179,9 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         page = "history" if re.search(r"\b(?:history|changed|changes)\b", plain) else ""
         return Reading(command="subscriptions", arguments=page)
     if "observe" in commands and (report := read_observe_sentence(sentence)) is not None:
-        return Reading(command="observe", arguments=report)
+        if isinstance(report, str):
+            return Reading(command="observe", arguments=report)
+        return Reading(command="observe change", arguments=report.words, told=report)
     if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
         return Reading(command="check", arguments=inside["what"])
     if not event_count and _HAPPENED.fullmatch(plain) and "events" in commands:
