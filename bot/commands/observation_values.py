@@ -20,6 +20,8 @@ from formatters.text import night_times, quantities
 
 EXAMPLE_DELAY = timedelta(minutes=10)
 """How long after the merger the time lies that a refusal gives as an example: one it would not refuse."""
+_MAX_NAMED = 4
+"""Telescopes for each of which a command is offered."""
 Report = str | ToldReport
 """What is reported: the words that were typed after `observe`, or what a sentence tells."""
 
@@ -105,19 +107,27 @@ def complete_report(superevent: Superevent, report: Report) -> str:
     """Return the words of a report as the grammar of `observe` reads them.
 
     Raises CommandError for sentences that say what happened, and not exactly what is to be stored: that a
-    telescope gives up, or what was done and not by which one.
+    telescope gives up, what was done and not by which one, or what isn't understood.
     """
     if isinstance(report, str):
         return report
     event = superevent.superevent_id
+    names = [plain_text(name, 40) for name in report.telescopes[:_MAX_NAMED]]
     match report.telling:
         case Telling.OBSERVED:
             return f"{TOLD} {report.words}"
         case Telling.GIVES_UP:
-            (name,) = report.telescopes
-            command = f"/gwevent observe {plain_text(name, 40)} cancel {plain_text(report.words, 80)}".strip()
             raise CommandError(
-                f"Nothing was changed. To give up the plan of {plain_text(name, 40)}: {command} {event}."
+                f"Nothing was changed. To give up the plan of {' and '.join(names)}: "
+                f"{', '.join(_cancel_command(name, report.words, event) for name in names)}."
+            )
+        case Telling.UNCLEAR:
+            said, command = " and ".join(names), f"/gwevent observe {names[0]}"
+            raise CommandError(
+                f"Nothing was stored, since what that says of {said} isn't clear. All fields of its plan"
+                f" are done: {command} done {event}. It gives up its plan: {command} cancel {event}. It makes"
+                f" a plan: {command} plan {event}. It observes, fields not said: {command} {event}. What is"
+                f" reported so far: /gwevent observe {event}."
             )
         case Telling.NO_TELESCOPE:
             values = f" {plain_text(report.words, 80)}" if report.words else ""
@@ -125,6 +135,10 @@ def complete_report(superevent: Superevent, report: Report) -> str:
                 "Nothing was stored. Which telescope? Write its name too, as in /gwevent observe ZTF"
                 f" done{values} {event}."
             )
+
+
+def _cancel_command(name: str, reason: str, event: str) -> str:
+    return " ".join(f"/gwevent observe {name} cancel {plain_text(reason, 80)} {event}".split())
 
 
 def is_without_fields(words: ObserveWords, report: Report) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from bot.commands.errors import CommandError
+from bot.commands.giving_up_sentences import read_giving_up
 from bot.commands.observe_values import parse_values
-from bot.commands.telescope_names import is_no_telescope, is_telescope
+from bot.commands.telescope_names import is_no_telescope, is_telescope, telescopes_at_start
 from bot.commands.told_reports import Telling, ToldReport
 
 _REPORT = re.compile(
@@ -41,22 +43,6 @@ _WITHOUT_DETAILS = tuple(
     )
 )
 """Sentences that say that a telescope observed, and nothing of which fields, band and depth."""
-_GIVING_UP = (
-    r"(?:(?P<clouded>(?:clouded|weathered|rained|fogged|snowed)(?: (?:out|over))?)"
-    r"|abort(?:s|ed)?|gave up(?: on)?|gives up(?: on)?|skips|skipped|dropped|lost"
-    r"|(?:(?:did|could|can|will|does|do|is|was)(?: not|n't)|cannot|can't|won't|never)"
-    r" (?:get|got|reach|reached|observe|observed|observing|point|pointed|start|started|make|made|do|done)"
-    r"(?: (?:to|at|it|there))*)"
-)
-_BE = r"(?:(?:is|was|are|were|got|gets|has|have|been|being|just|now|already|also|all|completely) )*"
-_GIVEN_UP = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"(?:the )?(?P<name>\S+(?: \S+){{0,3}}?) {_BE}{_GIVING_UP}(?P<rest>(?:[ ,.;:(-].*)?)",
-        rf"(?:(?:we|i)(?:'re|'m)? )?{_BE}{_GIVING_UP} (?:at|with|on|from) (?:the )?"
-        r"(?P<name>\S+(?: \S+){0,3})(?P<rest>)",
-    )
-)
 _DONE_WITH = re.compile(
     r"(?:the )?(?P<name>\S+(?: \S+){0,3}?) (?:is|are|was|were|got) (?:all |now |already |just )?"
     rf"(?:done|finished|through) (?:with|observing|on)(?: {_EVENT})?(?P<rest>(?:[ ,.;:].*)?)",
@@ -77,10 +63,12 @@ _BY_NOBODY = re.compile(
     rf"(?: with| observing)?(?: {_EVENT})?|(?: with)?(?: {_EVENT})? (?P<values>[^ ]*\d.*))",
     re.IGNORECASE,
 )
-_REASON_START = re.compile(
-    rf"^(?:{_EVENT}|because|due to|since|of|for|by|the|note|on|as|owing to|thanks to)\b[ :]*", re.IGNORECASE
-)
 _PAST = re.compile(rf"\b(?:done|did observe|{_LOOKED})\b", re.IGNORECASE)
+_STATES = re.compile(
+    r"(?:'s)? (?:(?:is|was|are|were|has|have|had|got)(?:n't)?|(?:just |already |[a-z]{2,}ly )?[a-z]{2,}ed)\b"
+    r"|'s\b",
+    re.IGNORECASE,
+)
 _ALONE = frozenset(["", "it", "this", "this event", "now", "it now", "that", "the event"])
 MYSELF = "without a telescope"
 TOLD = "observed"
@@ -97,7 +85,7 @@ def read_observe_sentence(sentence: str) -> str | ToldReport | None:
         return "not observing"
     if (name := report_without_details(sentence)) is not None:
         return _observed(_quoted(name))
-    if (given_up := _telescope_that_gives_up(sentence)) is not None:
+    if (given_up := read_giving_up(sentence)) is not None:
         return given_up
     if (report := _told_with_values(sentence)) is not None:
         return report
@@ -124,9 +112,32 @@ def read_typed_report(text: str) -> str | ToldReport:
     """
     if (name := report_without_details(text)) is not None:
         return _observed(_quoted(name))
-    if text.split(maxsplit=1)[:1] and text.split(maxsplit=1)[0].casefold() == TOLD:
-        return ToldReport(telling=Telling.OBSERVED, words=text.lstrip()[len(TOLD) :].lstrip(" "))
-    return text
+    told = re.match(rf"\s*{TOLD}(?!\S) *", text, re.IGNORECASE)
+    return text if told is None else ToldReport(telling=Telling.OBSERVED, words=text[told.end() :])
+
+
+def read_unclear_report(sentence: str, says_something: Callable[[str], bool]) -> ToldReport | None:
+    """Return the telescopes of which a sentence that nothing else understands says something; None without.
+
+    `says_something` tells whether words beside the telescopes' names mean anything.
+    """
+    for start in re.finditer(r"(?<!\S)(?=\S)", sentence):
+        telescopes, behind = telescopes_at_start(sentence[start.start() :])
+        if telescopes:
+            told = says_something(f"{sentence[: start.start()]} {behind}")
+            return ToldReport(telling=Telling.UNCLEAR, telescopes=telescopes) if told else None
+    return None
+
+
+def read_statement(sentence: str, says_something: Callable[[str], bool]) -> ToldReport | None:
+    """Return the telescopes that a sentence says to be, to have or to have done something; None for others.
+
+    They stand first: "Paranal is slewing", "ZTF started".
+    """
+    telescopes, behind = telescopes_at_start(sentence)
+    if not telescopes or _STATES.match(behind) is None or not says_something(behind):
+        return None
+    return ToldReport(telling=Telling.UNCLEAR, telescopes=telescopes)
 
 
 def _observed(words: str) -> ToldReport:
@@ -162,18 +173,6 @@ def _values(text: str) -> str:
     except CommandError:
         return ""
     return text
-
-
-def _telescope_that_gives_up(sentence: str) -> ToldReport | None:
-    for pattern in _GIVEN_UP:
-        found = pattern.fullmatch(sentence.replace("’", "'").strip(" .!"))
-        if found is not None and is_telescope(found["name"]):
-            reason = found["rest"].strip(" ,.;:()-")
-            while (shorter := _REASON_START.sub("", reason)) != reason:
-                reason = shorter
-            words = reason or (found["clouded"] or "").casefold()
-            return ToldReport(telling=Telling.GIVES_UP, telescopes=(found["name"],), words=words)
-    return None
 
 
 def report_without_details(sentence: str) -> str | None:

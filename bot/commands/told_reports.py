@@ -19,6 +19,8 @@ class Telling(StrEnum):
     """Telescopes give up their plans."""
     NO_TELESCOPE = "no telescope"
     """Something is done, and by which telescope isn't said."""
+    UNCLEAR = "unclear"
+    """Telescopes are named, and what is said of them isn't understood."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,5 +32,5 @@ class ToldReport:
     """As they were typed; for OBSERVED they stand among the words."""
     words: str = ""
     """OBSERVED: the telescope and what was observed, as the grammar of `observe` reads it behind its verb.
-    GIVES_UP: the reason. NO_TELESCOPE: fields, band and depth.
+    GIVES_UP: the reason. NO_TELESCOPE: fields, band and depth. UNCLEAR: nothing.
     """
