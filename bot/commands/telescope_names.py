@@ -13,8 +13,9 @@ from bot.observing.gazetteer import city_position, sites_of_country
 from bot.observing.instruments import built_in
 from bot.observing.observatories import find_observatory, normalized_name
 
-_OBJECT = re.compile(
+_DESIGNATION = re.compile(
     r"(?:grb|xrf|gw|frb|ngc|ugc|icecube|ep)[\s-]?\d{2,}\w*|(?:m|ic)[\s-]?\d{1,4}|[mt]?s\d{6}\w*|ztf\d\d[a-z]{5,}"
+    r"|(?:[hlvk]1){1,4}|(?:o|er)\d{1,2}[a-d]?"
 )
 _NOUNS = """
     telescope telescopes scope instrument instruments camera cameras ccd cmos imager spectrograph filter
@@ -49,15 +50,15 @@ def is_telescope(name: str) -> bool:
 def is_no_telescope(word: str) -> bool:
     """Return whether a word that gwevent knows no telescope by surely names something else.
 
-    Such are times, bands, cities and countries, objects on the sky, detectors of gravitational waves, and
-    common nouns. A person's name can't be told from a telescope's.
+    Such are times, bands, cities and countries, objects on the sky, detectors of gravitational waves and
+    their observing runs, and common nouns. A person's name can't be told from a telescope's.
     """
     folded = word.casefold().strip(" .,;:!?()'\"")
     return (
         tells_time(folded)
         or folded in _NO_TELESCOPES
         or is_band_with_depth(word)
-        or _OBJECT.fullmatch(folded) is not None
+        or _DESIGNATION.fullmatch(folded) is not None
         or is_tns_designation(normalize_name(word))
         or sites_of_country(folded) is not None
         or city_position(folded) is not None

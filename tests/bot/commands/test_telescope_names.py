@@ -22,6 +22,7 @@ NOT_TELESCOPES = [
     *("R", "F160W", "r21", "i20.5"),
     *("Chile", "Namibia", "Madrid", "Europe"),
     *("M31", "NGC4993", "AT2017gfo", "2017gfo", "GRB230518A", "GW170817", "S230518h", "ZTF25abcdef"),
+    *("H1", "L1", "H1L1V1", "O4", "O4b", "ER16"),
     *("LIGO", "Virgo", "KAGRA", "Telescope", "CCD", "Slack", "Clouds"),
 ]
 
