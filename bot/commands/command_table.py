@@ -110,6 +110,7 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             "observe change",
             None,
             event_handler=handlers.observe.report,
+            report_handler=handlers.observe.tell,
             is_multiline=True,
             may_change=True,
             is_listed=False,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.commands.context import CommandContext
+from bot.commands.told_reports import ToldReport as ToldReport
 from bot.runtime.callbacks import never
 from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
@@ -27,6 +28,8 @@ Raises FilterSyntaxError, NoSuchEvent, PermissionDenied, StoreUnavailable.
 """
 EventHandler = Callable[[Superevent, str, CommandContext | None], Awaitable[Message]]
 """(event, other arguments, context) -> the answer. Raises the same."""
+ReportHandler = Callable[[Superevent, ToldReport, CommandContext | None], Awaitable[Message]]
+"""(event, what a sentence tells of it, context) -> the answer. Raises the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Command:
     """Other words for the same command, in lower case; help lists none of them."""
     event_handler: EventHandler | None = None
     """For a command about one event, which the router finds; then `handler` is None."""
+    report_handler: ReportHandler | None = None
+    """For a report about one event that is told in a sentence, instead of in arguments."""
     takes_event_id: bool = False
     """The handler finds the event's id among its arguments; the router puts it there if nobody typed it."""
     takes_set_names: bool = False
@@ -61,3 +66,19 @@ class Command:
     def is_about_event(self) -> bool:
         """True if it answers about one event."""
         return self.event_handler is not None or self.takes_event_id
+
+    async def answer_about(
+        self,
+        superevent: Superevent,
+        arguments: str,
+        told: ToldReport | None,
+        context: CommandContext | None,
+    ) -> Message:
+        """Return the answer about an event, of a command that has an event handler.
+
+        `told` is what a sentence tells, without which the command is asked with its arguments.
+        """
+        if told is not None and self.report_handler is not None:
+            return await self.report_handler(superevent, replace(told, words=arguments), context)
+        assert self.event_handler is not None
+        return await self.event_handler(superevent, arguments, context)

@@ -14,6 +14,7 @@ from bot.commands.errors import CommandError
 from bot.commands.observation_plans import ObservationPlans
 from bot.commands.observation_stores import FieldsOfOthers, ObservationStores, shared_fields
 from bot.commands.observation_values import (
+    Report,
     as_observation,
     check_time,
     chosen_numbers,
@@ -68,9 +69,9 @@ class ObservationReports:
         self._clock = clock
         self._wakeups = wakeups
 
-    async def report(self, superevent: Superevent, text: str, context: CommandContext) -> Message:
-        """Store what the words after `observe` report, and return the answer."""
-        text = complete_report(superevent, text)
+    async def report(self, superevent: Superevent, report: Report, context: CommandContext) -> Message:
+        """Store what the words after `observe` report, or a sentence; return the answer."""
+        text = complete_report(superevent, report)
         now = self._clock()
         own = await self._stores.sites.for_channel(*context.channel)
         # In a thread: names are compared with all that are known, and 500 lines take a while.
@@ -91,7 +92,7 @@ class ObservationReports:
             observed_at=words.observed_at,
             note=words.note,
         )
-        if is_without_fields(words, text):
+        if is_without_fields(words, report):
             plan = await self._stores.observations.whole_plan(
                 *context.channel, superevent.superevent_id, new.instrument
             )

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from bot.commands.errors import CommandError
 from bot.commands.observe_fields import PastedFields
-from bot.commands.observe_sentences import TOLD, done_by_nobody, given_up_by, is_told, report_without_details
+from bot.commands.observe_sentences import TOLD
 from bot.commands.observe_targets import Target
 from bot.commands.observe_times import CLOCKS_DIFFER
 from bot.commands.observe_values import Selection
 from bot.commands.observe_words import NOTE_MAX, ObserveWords, Verb
+from bot.commands.told_reports import Telling, ToldReport
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.observation import MAX_FIELDS, NewObservation, Observation, ObservationStatus
 from formatters.models.superevent import Superevent
@@ -19,6 +20,10 @@ from formatters.text import night_times, quantities
 
 EXAMPLE_DELAY = timedelta(minutes=10)
 """How long after the merger the time lies that a refusal gives as an example: one it would not refuse."""
+_MAX_NAMED = 4
+"""Telescopes for each of which a command is offered."""
+Report = str | ToldReport
+"""What is reported: the words that were typed after `observe`, or what a sentence tells."""
 
 
 class ImpossibleTime(CommandError):
@@ -98,32 +103,48 @@ def check_time(time: datetime | None, superevent: Superevent, now: datetime) -> 
         )
 
 
-def complete_report(superevent: Superevent, text: str) -> str:
-    """Return a report as its grammar reads it: the name in a sentence that has no more stands in quotes.
+def complete_report(superevent: Superevent, report: Report) -> str:
+    """Return the words of a report as the grammar of `observe` reads them.
 
     Raises CommandError for sentences that say what happened, and not exactly what is to be stored: that a
-    telescope gives up, or what was done and not by which one.
+    telescope gives up, what was done and not by which one, or what isn't understood.
     """
+    if isinstance(report, str):
+        return report
     event = superevent.superevent_id
-    if (given_up := given_up_by(text)) is not None:
-        name, reason = given_up
-        command = " ".join(f"/gwevent observe {plain_text(name, 40)} cancel {plain_text(reason, 80)}".split())
-        raise CommandError(
-            f"Nothing was changed. To give up the plan of {plain_text(name, 40)}: {command} {event}."
-        )
-    if (done := done_by_nobody(text)) is not None:
-        raise CommandError(
-            "Nothing was stored. Which telescope? Write its name too, as in /gwevent observe ZTF"
-            f" {plain_text(done, 80)} {event}."
-        )
-    name_alone = report_without_details(text)
-    return text if name_alone is None else f'{TOLD} "{name_alone.replace(chr(34), "")}"'
+    names = [plain_text(name, 40) for name in report.telescopes[:_MAX_NAMED]]
+    match report.telling:
+        case Telling.OBSERVED:
+            return f"{TOLD} {report.words}"
+        case Telling.GIVES_UP:
+            raise CommandError(
+                f"Nothing was changed. To give up the plan of {' and '.join(names)}: "
+                f"{', '.join(_cancel_command(name, report.words, event) for name in names)}."
+            )
+        case Telling.UNCLEAR:
+            said, command = " and ".join(names), f"/gwevent observe {names[0]}"
+            raise CommandError(
+                f"Nothing was stored, since what that says of {said} isn't clear. All fields of its plan"
+                f" are done: {command} done {event}. It gives up its plan: {command} cancel {event}. It makes"
+                f" a plan: {command} plan {event}. It observes, fields not said: {command} {event}. What is"
+                f" reported so far: /gwevent observe {event}."
+            )
+        case Telling.NO_TELESCOPE:
+            values = f" {plain_text(report.words, 80)}" if report.words else ""
+            raise CommandError(
+                "Nothing was stored. Which telescope? Write its name too, as in /gwevent observe ZTF"
+                f" done{values} {event}."
+            )
 
 
-def is_without_fields(words: ObserveWords, text: str) -> bool:
+def _cancel_command(name: str, reason: str, event: str) -> str:
+    return " ".join(f"/gwevent observe {name} cancel {plain_text(reason, 80)} {event}".split())
+
+
+def is_without_fields(words: ObserveWords, report: Report) -> bool:
     """Return whether a sentence tells that something is done, with or without a band and a depth alone."""
     is_said = words.fields is not None or words.values.selection is not None
-    return words.verb is Verb.DONE and is_told(text) and not is_said
+    return words.verb is Verb.DONE and isinstance(report, ToldReport) and not is_said
 
 
 def which_fields(new: NewObservation, name: str, plan: Observation | None) -> CommandError:

@@ -8,6 +8,9 @@ from datetime import datetime
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
 from bot.commands.observation_reports import ObservationReports
+from bot.commands.observation_values import Report
+from bot.commands.observe_sentences import read_typed_report
+from bot.commands.told_reports import ToldReport
 from bot.store.channels.observations import ObservationRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.threads import ThreadRepository
@@ -55,6 +58,17 @@ class ObserveCommand:
 
     async def report(self, superevent: Superevent, arguments: str, context: CommandContext | None) -> Message:
         """Store what is reported, and return what was stored. Raises CommandError, StoreUnavailable."""
+        return await self._report(superevent, read_typed_report(arguments), context)
+
+    async def tell(
+        self, superevent: Superevent, report: ToldReport, context: CommandContext | None
+    ) -> Message:
+        """Do the same with what a sentence tells."""
+        return await self._report(superevent, report, context)
+
+    async def _report(
+        self, superevent: Superevent, report: Report, context: CommandContext | None
+    ) -> Message:
         if context is None:
             raise CommandError(OBSERVE_NEEDS_CHANNEL)
-        return await self._reports.report(superevent, arguments, context)
+        return await self._reports.report(superevent, report, context)

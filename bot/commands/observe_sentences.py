@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from bot.commands.errors import CommandError
+from bot.commands.giving_up_sentences import read_giving_up
 from bot.commands.observe_values import parse_values
-from bot.commands.telescope_names import is_no_telescope, is_telescope
+from bot.commands.telescope_names import is_no_telescope, is_telescope, telescopes_at_start
+from bot.commands.told_reports import Telling, ToldReport
 
 _REPORT = re.compile(
     r"^(?P<name>\S+(?: \S+){0,3}?) (?P<verb>done|finished|completed|cancelled|canceled)\b(?P<rest>.*)$",
@@ -40,22 +43,6 @@ _WITHOUT_DETAILS = tuple(
     )
 )
 """Sentences that say that a telescope observed, and nothing of which fields, band and depth."""
-_GIVING_UP = (
-    r"(?:(?P<clouded>(?:clouded|weathered|rained|fogged|snowed)(?: (?:out|over))?)"
-    r"|abort(?:s|ed)?|gave up(?: on)?|gives up(?: on)?|skips|skipped|dropped|lost"
-    r"|(?:(?:did|could|can|will|does|do|is|was)(?: not|n't)|cannot|can't|won't|never)"
-    r" (?:get|got|reach|reached|observe|observed|observing|point|pointed|start|started|make|made|do|done)"
-    r"(?: (?:to|at|it|there))*)"
-)
-_BE = r"(?:(?:is|was|are|were|got|gets|has|have|been|being|just|now|already|also|all|completely) )*"
-_GIVEN_UP = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"(?:the )?(?P<name>\S+(?: \S+){{0,3}}?) {_BE}{_GIVING_UP}(?P<rest>(?:[ ,.;:(-].*)?)",
-        rf"(?:(?:we|i)(?:'re|'m)? )?{_BE}{_GIVING_UP} (?:at|with|on|from) (?:the )?"
-        r"(?P<name>\S+(?: \S+){0,3})(?P<rest>)",
-    )
-)
 _DONE_WITH = re.compile(
     r"(?:the )?(?P<name>\S+(?: \S+){0,3}?) (?:is|are|was|were|got) (?:all |now |already |just )?"
     rf"(?:done|finished|through) (?:with|observing|on)(?: {_EVENT})?(?P<rest>(?:[ ,.;:].*)?)",
@@ -76,20 +63,20 @@ _BY_NOBODY = re.compile(
     rf"(?: with| observing)?(?: {_EVENT})?|(?: with)?(?: {_EVENT})? (?P<values>[^ ]*\d.*))",
     re.IGNORECASE,
 )
-_REASON_START = re.compile(
-    rf"^(?:{_EVENT}|because|due to|since|of|for|by|the|note|on|as|owing to|thanks to)\b[ :]*", re.IGNORECASE
-)
 _PAST = re.compile(rf"\b(?:done|did observe|{_LOOKED})\b", re.IGNORECASE)
+_STATES = re.compile(
+    r"(?:'s)? (?:(?:is|was|are|were|has|have|had|got)(?:n't)?|(?:just |already |[a-z]{2,}ly )?[a-z]{2,}ed)\b"
+    r"|'s\b",
+    re.IGNORECASE,
+)
 _ALONE = frozenset(["", "it", "this", "this event", "now", "it now", "that", "the event"])
 MYSELF = "without a telescope"
 TOLD = "observed"
-"""The verb that stands for a report told in a sentence, which `done` behind `observe` is not."""
-_GIVES_UP = "given up by"
-_WHOSE = "by which telescope:"
+"""The verb of a report that is told, in small letters; `done` behind `observe` says what it means."""
 
 
-def read_observe_sentence(sentence: str) -> str | None:
-    """Return what stands after `observe` for a sentence that reports something; None for others.
+def read_observe_sentence(sentence: str) -> str | ToldReport | None:
+    """Return the report that a sentence tells, or what stands after `observe` for it; None for others.
 
     It begins with a telescope and "done", where only names that gwevent knows by itself count, since such a
     sentence stores something; or somebody says of themselves that they observe.
@@ -97,51 +84,76 @@ def read_observe_sentence(sentence: str) -> str | None:
     if _NOT_OBSERVING.match(sentence):
         return "not observing"
     if (name := report_without_details(sentence)) is not None:
-        return f"{TOLD} it with {name}"
-    if (given_up := _telescope_that_gives_up(sentence)) is not None:
-        return f"{_GIVES_UP} {given_up[0]}: {given_up[1]}"
+        return _observed(_quoted(name))
+    if (given_up := read_giving_up(sentence)) is not None:
+        return given_up
     if (report := _told_with_values(sentence)) is not None:
         return report
     if (told := _DONE_WITH.fullmatch(sentence)) is not None and is_telescope(told["name"]):
-        return f"{TOLD} {told['name']} {told['rest'].strip(' ,.;:')}".strip()
+        return _observed(f"{told['name']} {told['rest'].strip(' ,.;:')}")
     if (said := _OBSERVING.match(sentence)) is not None:
         rest = said["rest"].strip(" .!,")
         if rest.casefold() in _ALONE and (said["who"] or "").strip().casefold()[:1] == "i":
             return MYSELF
-        return f"{TOLD} {rest}" if said["verb"].casefold() == "observed" else rest
+        return _observed(rest) if said["verb"].casefold() == TOLD else rest
     if (nobody := _BY_NOBODY.fullmatch(sentence)) is not None:
         # Which telescope is asked; whose plan it is would be a guess.
-        return f"{_WHOSE} done {nobody['values'] or ''}".strip()
+        return ToldReport(telling=Telling.NO_TELESCOPE, words=nobody["values"] or "")
     found = _REPORT.match(sentence)
     if found is None or not is_telescope(found["name"]):
         return None
     return sentence
 
 
-def is_told(report: str) -> bool:
-    """Return whether what stands after `observe` is a sentence's report, not one by its grammar."""
-    word = report.split(maxsplit=1)[:1]
-    return [one.casefold() for one in word] == [TOLD] or report_without_details(report) is not None
+def read_typed_report(text: str) -> str | ToldReport:
+    """Return the report that was typed after `observe`: most often its words, of which the grammar is read.
+
+    "observed ZTF r 21.5" and "we observed it with ZTF" are told there as they are without the command.
+    """
+    if (name := report_without_details(text)) is not None:
+        return _observed(_quoted(name))
+    told = re.match(rf"\s*{TOLD}(?!\S) *", text, re.IGNORECASE)
+    return text if told is None else ToldReport(telling=Telling.OBSERVED, words=text[told.end() :])
 
 
-def given_up_by(report: str) -> tuple[str, str] | None:
-    """Return the telescope and the reason of a sentence that says that it gives up; None for others."""
-    if not report.startswith(_GIVES_UP):
+def read_unclear_report(sentence: str, says_something: Callable[[str], bool]) -> ToldReport | None:
+    """Return the telescopes of which a sentence that nothing else understands says something; None without.
+
+    `says_something` tells whether words beside the telescopes' names mean anything.
+    """
+    for start in re.finditer(r"(?<!\S)(?=\S)", sentence):
+        telescopes, behind = telescopes_at_start(sentence[start.start() :])
+        if telescopes:
+            told = says_something(f"{sentence[: start.start()]} {behind}")
+            return ToldReport(telling=Telling.UNCLEAR, telescopes=telescopes) if told else None
+    return None
+
+
+def read_statement(sentence: str, says_something: Callable[[str], bool]) -> ToldReport | None:
+    """Return the telescopes that a sentence says to be, to have or to have done something; None for others.
+
+    They stand first: "Paranal is slewing", "ZTF started".
+    """
+    telescopes, behind = telescopes_at_start(sentence)
+    if not telescopes or _STATES.match(behind) is None or not says_something(behind):
         return None
-    name, _, reason = report.removeprefix(_GIVES_UP).partition(":")
-    return name.strip(), reason.strip()
+    return ToldReport(telling=Telling.UNCLEAR, telescopes=telescopes)
 
 
-def done_by_nobody(report: str) -> str | None:
-    """Return what a sentence says was done, if it doesn't say by which telescope: "done 12 r 21.5"."""
-    return report.removeprefix(_WHOSE).strip() if report.startswith(_WHOSE) else None
+def _observed(words: str) -> ToldReport:
+    return ToldReport(telling=Telling.OBSERVED, words=" ".join(words.split()))
 
 
-def _told_with_values(sentence: str) -> str | None:
+def _quoted(name: str) -> str:
+    """Return a name as the grammar reads one of the sender's own."""
+    return '"{}"'.format(name.replace('"', ""))
+
+
+def _told_with_values(sentence: str) -> ToldReport | None:
     """Return the report of "ZTF observed it in r to 21.5" or "it was observed by ZTF in r"."""
     found = _TOLD_FIRST.fullmatch(sentence)
     if found is not None and is_telescope(found["name"]):
-        return f"{TOLD} {found['name']} {found['rest'].strip(' ,;:.!')}".strip()
+        return _observed(f"{found['name']} {found['rest'].strip(' ,;:.!')}")
     found = _TOLD_LAST.fullmatch(sentence)
     if found is None:
         return None
@@ -150,8 +162,8 @@ def _told_with_values(sentence: str) -> str | None:
         named = said[by.end() :].split()
         for count in range(min(4, len(named)), 0, -1):
             if is_telescope(" ".join(named[:count]).strip(",;:")):
-                return f"{TOLD} {' '.join(named)} {said[: by.start()]}".strip()
-    return f"{_WHOSE} done {_values(said)}".strip() if found["event"] else None
+                return _observed(f"{' '.join(named)} {said[: by.start()]}")
+    return ToldReport(telling=Telling.NO_TELESCOPE, words=_values(said)) if found["event"] else None
 
 
 def _values(text: str) -> str:
@@ -161,17 +173,6 @@ def _values(text: str) -> str:
     except CommandError:
         return ""
     return text
-
-
-def _telescope_that_gives_up(sentence: str) -> tuple[str, str] | None:
-    for pattern in _GIVEN_UP:
-        found = pattern.fullmatch(sentence.replace("’", "'").strip(" .!"))
-        if found is not None and is_telescope(found["name"]):
-            reason = found["rest"].strip(" ,.;:()-")
-            while (shorter := _REASON_START.sub("", reason)) != reason:
-                reason = shorter
-            return found["name"], reason or (found["clouded"] or "").casefold()
-    return None
 
 
 def report_without_details(sentence: str) -> str | None:

@@ -113,8 +113,8 @@ def expand_observe(word: str, arguments: str) -> tuple[str, str] | None:
         return "help", "observe"
     if all(one in _LIST_WORDS or one in _FILLERS for one in words):
         return "observe", ""
-    verb = f"{TOLD} " if word == "observed" else ""
-    return "observe change", f"{verb}{arguments}"
+    # "observed ZTF r 21.5" tells what was done, and stays as it was typed.
+    return "observe change", f"{word} {arguments}" if word == TOLD else arguments
 
 
 def parse_observe_words(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import cache
 
@@ -12,8 +13,9 @@ from bot.observing.gazetteer import city_position, sites_of_country
 from bot.observing.instruments import built_in
 from bot.observing.observatories import find_observatory, normalized_name
 
-_OBJECT = re.compile(
+_DESIGNATION = re.compile(
     r"(?:grb|xrf|gw|frb|ngc|ugc|icecube|ep)[\s-]?\d{2,}\w*|(?:m|ic)[\s-]?\d{1,4}|[mt]?s\d{6}\w*|ztf\d\d[a-z]{5,}"
+    r"|(?:[hlvk]1){1,4}|(?:o|er)\d{1,2}[a-d]?"
 )
 _NOUNS = """
     telescope telescopes scope instrument instruments camera cameras ccd cmos imager spectrograph filter
@@ -26,6 +28,18 @@ _NOUNS = """
 _NO_TELESCOPES = frozenset(_NOUNS.split())
 """What else stands behind "with", "at", "on", "by" and "from" in a report."""
 
+_ACRONYMS = frozenset(["not", "fast", "arc", "salt", "soar", "chime", "git", "int", "ing", "tug"])
+"""Acronyms of telescopes that are words too, and are taken for the words unless all is in capitals."""
+_WORDS = frozenset(["magic", "muse", "wise", "winter", "clay", "lick", "vista"])
+"""Names of telescopes that are words too, and are taken for the words in small letters."""
+_JOINT = re.compile(r",? and |, ?| ?[&+/] ?", re.IGNORECASE)
+_NO_START = re.compile(
+    r"(?:of|at|in|on|for|from|with|by|and|or|to|an?|observatory|telescope)\b", re.IGNORECASE
+)
+"""Words that count for nothing in a name, and begin none."""
+_BEHIND_NAME = re.compile(r"(?:'s)?[,;:]*$")
+_MAX_NAME_WORDS = 4
+
 
 def is_telescope(name: str) -> bool:
     """Return whether a name is that of an instrument or observatory that gwevent knows by itself."""
@@ -36,19 +50,53 @@ def is_telescope(name: str) -> bool:
 def is_no_telescope(word: str) -> bool:
     """Return whether a word that gwevent knows no telescope by surely names something else.
 
-    Such are times, bands, cities and countries, objects on the sky, detectors of gravitational waves, and
-    common nouns. A person's name can't be told from a telescope's.
+    Such are times, bands, cities and countries, objects on the sky, detectors of gravitational waves and
+    their observing runs, and common nouns. A person's name can't be told from a telescope's.
     """
     folded = word.casefold().strip(" .,;:!?()'\"")
     return (
         tells_time(folded)
         or folded in _NO_TELESCOPES
         or is_band_with_depth(word)
-        or _OBJECT.fullmatch(folded) is not None
+        or _DESIGNATION.fullmatch(folded) is not None
         or is_tns_designation(normalize_name(word))
         or sites_of_country(folded) is not None
         or city_position(folded) is not None
     )
+
+
+def telescopes_at_start(text: str) -> tuple[tuple[str, ...], str]:
+    """Return the telescopes that a text begins with, as they are typed, and the text behind them.
+
+    "ZTF and Palomar are down" begins with two. A word that isn't written like a name is none: "not", "Fast".
+    """
+    name, behind = _first_telescope(text)
+    found: list[str] = []
+    while name is not None:
+        found.append(name)
+        text = behind
+        joint = _JOINT.match(text)
+        name, behind = (None, "") if joint is None else _first_telescope(text[joint.end() :])
+    return tuple(found), text
+
+
+def _first_telescope(text: str) -> tuple[str | None, str]:
+    """Return the longest name that a text begins with, and the text behind it; None where it has none."""
+    start = re.match(r"(?:the |our )?", text, re.IGNORECASE)
+    assert start is not None
+    found: tuple[str | None, str] = None, text
+    if _NO_START.match(text, start.end()):
+        return found
+    for word in itertools.islice(re.finditer(r"\S+", text[start.end() :]), _MAX_NAME_WORDS):
+        typed = text[start.end() : start.end() + word.end()]
+        name = _BEHIND_NAME.sub("", typed)
+        is_word = (name.casefold() in _ACRONYMS and not name.isupper()) or name in _WORDS
+        # "Paranal mount is stuck": that is a part of it, as it is before Wilson only.
+        if not is_word and word[0].casefold() not in ("mount", "mt") and is_telescope(name):
+            found = name, text[start.end() + len(name) :]
+        if name != typed:
+            break
+    return found
 
 
 @cache

@@ -17,7 +17,7 @@ from bot.commands.drill_sentences import read_drill_sentence
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
 from bot.commands.list_verbs import read_verb_behind
-from bot.commands.observe_sentences import read_observe_sentence
+from bot.commands.observe_sentences import read_observe_sentence, read_statement, read_unclear_report
 from bot.commands.parsed_question import ParsedQuestion as ParsedQuestion
 from bot.commands.people_questions import asks_who_has_it, asks_who_observes, wants_to_take
 from bot.commands.plan_sentences import read_plan_sentence
@@ -26,6 +26,9 @@ from bot.commands.question_cleaning import TRAILING_MARKS
 from bot.commands.question_cleaning import clean_question as clean_question
 from bot.commands.question_cleaning import is_question as is_question
 from bot.commands.stopping_sentences import nearest_to_stopping, read_muting
+from bot.commands.telescope_names import is_telescope
+from bot.commands.time_words import without_time_at_end
+from bot.commands.told_reports import ToldReport
 from bot.commands.topics import ABOUT_NO_EVENT as ABOUT_NO_EVENT
 from bot.commands.topics import Topic as Topic
 from bot.commands.topics import asks_about, topic_of, words_besides, words_pattern
@@ -162,8 +165,12 @@ def _read_sentence(
         page = "history" if re.search(r"\b(?:history|changed|changes)\b", plain) else ""
         return ParsedQuestion(command="subscriptions", arguments=page)
     if "observe" in commands and (report := read_observe_sentence(sentence)) is not None:
-        return ParsedQuestion(command="observe", arguments=report)
-    if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
+        return (
+            ParsedQuestion(command="observe", arguments=report) if isinstance(report, str) else _told(report)
+        )
+    inside = _INSIDE.fullmatch(sentence) if event_count and not asks_who_observes(plain) else None
+    # "is Keck on S…" asks for no place.
+    if inside is not None and unexplained_words(inside["what"]) and not is_telescope(inside["what"]):
         return ParsedQuestion(command="check", arguments=inside["what"])
     if not event_count and _HAPPENED.fullmatch(plain) and "events" in commands:
         return ParsedQuestion(command="events", arguments="last night")
@@ -201,6 +208,9 @@ def _read_sentence(
         return ParsedQuestion(
             command="coverage", arguments=" ".join(unexplained_words(besides_coverage(plain)))
         )
+    is_report = event_count > 0 and "observe" in commands
+    if is_report and (statement := read_statement(sentence, _says_more_than_visible)) is not None:
+        return _told(statement)
     if (command := _inner_command(plain, event_count, commands)) is not None:
         return command
     if event_count and asks_about(plain, Topic.COINCIDENCE):
@@ -214,8 +224,21 @@ def _read_sentence(
     if event_count:
         topic = topic_of(plain)
         corrected = None if topic is not None else _corrected_detail(plain)
+        if topic is None and corrected is None and is_report:
+            unclear = read_unclear_report(sentence, lambda words: bool(unexplained_words(words)))
+            corrected = None if unclear is None else _told(unclear)
         return corrected or ParsedQuestion(topic=topic or Topic.CARD, arguments=plain)
     return _read_list_question(sentence, plain)
+
+
+def _told(report: ToldReport) -> ParsedQuestion:
+    return ParsedQuestion(command="observe change", arguments=report.words, told=report)
+
+
+def _says_more_than_visible(words: str) -> bool:
+    """Return whether words behind a telescope say anything else than that it can observe: "up tonight"."""
+    plain = without_time_at_end(" ".join(unexplained_words(words)))
+    return not set(plain.split()) <= _VISIBLE_FILLERS
 
 
 def _read_grade_question(plain: str, event_count: int) -> ParsedQuestion | None:

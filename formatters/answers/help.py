@@ -409,8 +409,11 @@ def no_such_event(superevent_id: str, near: Sequence[str], looked_up: str | None
 
 
 def error_message(sentence: str) -> Message:
-    """Return an error answer; `sentence` (not escaped) says what is wrong with the command."""
-    text = escape(sentence)
+    """Return an error answer; `sentence` (not escaped) says what is wrong with the command.
+
+    It may be several sentences with the commands that are right, of which none is to be cut in two.
+    """
+    text = escape(sentence, _ERROR_MAX)
     return blocks.message(text, blocks.section(text), is_refusal=True)
 
 
@@ -418,6 +421,8 @@ def _join_or(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
+_ERROR_MAX = 900
+"""Characters of an error answer; what it quotes is cut by who quotes it."""
 _COMMAND_WORDS = sorted(PAGES.keys() - {"id"})
 _EXAMPLES = ", ".join(f"`/gwevent {words}`" for words in ("latest", "S241125n", "events BNS"))
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.app.factory import Factory
 from bot.commands.observe_sentences import report_without_details
-from bot.commands.telescope_names import is_no_telescope, is_telescope
+from bot.commands.telescope_names import is_no_telescope, is_telescope, telescopes_at_start
 from formatters.models.notice import Notice
 from formatters.models.pointing import Telescope
 from tests.bot.commands.test_observe import answer_text, stored
@@ -22,6 +22,7 @@ NOT_TELESCOPES = [
     *("R", "F160W", "r21", "i20.5"),
     *("Chile", "Namibia", "Madrid", "Europe"),
     *("M31", "NGC4993", "AT2017gfo", "2017gfo", "GRB230518A", "GW170817", "S230518h", "ZTF25abcdef"),
+    *("H1", "L1", "H1L1V1", "O4", "O4b", "ER16"),
     *("LIGO", "Virgo", "KAGRA", "Telescope", "CCD", "Slack", "Clouds"),
 ]
 
@@ -110,3 +111,31 @@ async def test_a_report_without_a_telescope_is_asked_which(
     assert (
         f"Which telescope? Write its name too, as in /gwevent observe ZTF done {event.superevent_id}" in text
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "behind"),
+    [
+        ("Paranal is down", ("Paranal",), " is down"),
+        ("the Dark Energy Camera's dome", ("Dark Energy Camera",), "'s dome"),
+        ("Paranal: mount stuck", ("Paranal",), ": mount stuck"),
+        ("Mount Wilson closed", ("Mount Wilson",), " closed"),
+        ("ZTF, Keck and Palomar are", ("ZTF", "Keck", "Palomar"), " are"),
+        ("ZTF and others", ("ZTF",), " and others"),
+        ("NOT is down", ("NOT",), " is down"),
+        ("not down", (), "not down"),
+        ("Not down", (), "Not down"),
+        ("fast work", (), "fast work"),
+        ("of Paranal", (), "of Paranal"),
+        ("", (), ""),
+    ],
+)
+def test_the_telescopes_that_a_text_begins_with(text: str, names: tuple[str, ...], behind: str) -> None:
+    assert telescopes_at_start(text) == (names, behind)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=80))
+def test_names_and_what_stands_behind_them_are_of_the_text(text: str) -> None:
+    names, behind = telescopes_at_start(text)
+    assert text.endswith(behind) and all(name in text for name in names)

@@ -1,0 +1,140 @@
+"""What a sentence tells, as a type that no typed text can be taken for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.app.factory import Factory
+from bot.commands.observe_sentences import read_observe_sentence, read_typed_report
+from bot.commands.told_reports import Telling, ToldReport
+from formatters.models.notice import Notice
+from formatters.models.pointing import Telescope
+from tests.bot.commands.test_observe import answer_text, stored
+from tests.bot.commands.test_observe import event as event
+from tests.bot.commands.test_observe import paranal as paranal
+from tests.support.factories import decoded_notice, record_notices
+
+
+@pytest.mark.parametrize(
+    ("sentence", "telling", "telescopes", "words"),
+    [
+        ("we observed it with ZTF", Telling.OBSERVED, (), '"ZTF"'),
+        ("we observed it with MyScope", Telling.OBSERVED, (), '"MyScope"'),
+        ("ZTF observed it in r to 21.5", Telling.OBSERVED, (), "ZTF in r to 21.5"),
+        ("it was observed by ZTF in r", Telling.OBSERVED, (), "ZTF in r"),
+        ("ZTF is done with it r 21.5", Telling.OBSERVED, (), "ZTF r 21.5"),
+        ("observed 3 fields with ZTF", Telling.OBSERVED, (), "3 fields with ZTF"),
+        ("ZTF aborted because of clouds", Telling.GIVES_UP, ("ZTF",), "clouds"),
+        ("done 12 r 21.5", Telling.NO_TELESCOPE, (), "12 r 21.5"),
+        ("it was observed", Telling.NO_TELESCOPE, (), ""),
+    ],
+)
+def test_what_a_sentence_tells(
+    sentence: str, telling: Telling, telescopes: tuple[str, ...], words: str
+) -> None:
+    told = ToldReport(telling=telling, telescopes=telescopes, words=words)
+    assert read_observe_sentence(sentence) == told
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(
+        ["", "given up by", "by which telescope:", "gives up", "no telescope", "ToldReport", "done"]
+    ),
+    st.text(max_size=60),
+)
+def test_typed_words_are_words_unless_they_begin_with_observed(start: str, text: str) -> None:
+    """A sentence within them may still tell that a telescope observed; nothing else is read into them."""
+    typed = f"{start} {text}"
+    found = read_typed_report(typed)
+    assert found == typed or (isinstance(found, ToldReport) and found.telling is Telling.OBSERVED)
+
+
+@pytest.mark.parametrize(
+    "typed", ["given up by Paranal: clouds", "given up by Paranal:", "by which telescope: done 12 r 21.5"]
+)
+async def test_no_typed_text_passes_for_what_a_sentence_tells(
+    factory: Factory, event: Notice, paranal: Telescope, typed: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    before = await stored(factory, event)
+    text = await answer_text(factory, f"observe {typed}", hours=21)
+    assert "To give up the plan" not in text and "Which telescope? Write its name too" not in text
+    assert await stored(factory, event) == before
+
+
+@pytest.mark.parametrize(
+    "words", ["observed Paranal r 21", "observe observed Paranal r 21", "Paranal observed r 21"]
+)
+async def test_observed_tells_also_behind_the_commands_word(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    assert "which fields were observed isn't said" in await answer_text(factory, words, hours=21)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("Paranal loves {0}", "Paranal is slewing to {0}", "Paranal started {0}", "frob Paranal {0}"),
+        *("Paranal did not find anything in {0}", "Paranal was looking at other areas {0}"),
+        *("Paranal frobnicated {0} tonight", "{0}: the night shift of Paranal likes cookies"),
+        *("Paranal is no longer closed {0}", "Paranal has news {0}", "Paranal is observing {0}"),
+        *("is Paranal down {0}", "are there clouds at Paranal {0}"),
+    ],
+)
+async def test_what_else_is_said_of_a_telescope_is_answered_with_the_commands(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    before = await stored(factory, event)
+    name = event.superevent_id
+    text = await answer_text(factory, words.format(name), hours=21)
+    assert text.startswith("Nothing was stored, since what that says of Paranal isn't clear.")
+    commands = ["Paranal done ", "Paranal cancel ", "Paranal plan ", "Paranal ", ""]
+    shown = [text.index(f"/gwevent observe {command}{name}") for command in commands]
+    assert len(set(shown)) == len(commands)
+    assert await stored(factory, event) == before
+    for command in commands:
+        assert "Nothing was stored" not in await answer_text(factory, f"observe {command}{name}", hours=21)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("Paranal {0}", "Visibility tonight"),
+        ("Paranal and Keck {0}", "Visibility tonight"),
+        ("Paranal is up {0} tonight", "Visibility tonight"),
+        ("is {0} visible from Paranal", "Visibility tonight"),
+        ("is Paranal on {0}", "Visibility tonight"),
+        ("Paranal distance {0}", "luminosity distance"),
+        ("is {0} not real", "not retracted"),
+        ("Not real {0}", "not retracted"),
+        ("frobnicate {0}", "I don't understand “frobnicate”"),
+        ("fast frob {0}", "I don't understand “fast frob”"),
+        ("is Paranal down? {0}", "nobody of this channel has reported"),
+        ("{0} was observed on Monday", "nobody of this channel has reported"),
+    ],
+)
+async def test_questions_and_other_words_are_read_as_before(
+    factory: Factory, event: Notice, words: str, shown: str
+) -> None:
+    assert shown in await answer_text(factory, words.format(event.superevent_id))
+
+
+@pytest.mark.parametrize(
+    "words", ["Paranal is down Trigger1", "Paranal is slewing to Trigger1", "done 12 r Trigger1"]
+)
+async def test_an_id_in_another_form_is_the_events_also_in_a_sentence(
+    factory: Factory, event: Notice, words: str
+) -> None:
+    await record_notices(factory, [decoded_notice("Trigger1")])
+    text = await answer_text(factory, words)
+    assert "Trigger1" in text and event.superevent_id not in text and "Trigger1 Trigger1" not in text
+
+
+def test_lines_of_fields_stay_lines_behind_observed() -> None:
+    told = read_typed_report("observed ZTF r 21\n197.45 -23.38\n198 -23")
+    assert told == ToldReport(telling=Telling.OBSERVED, words="ZTF r 21\n197.45 -23.38\n198 -23")
