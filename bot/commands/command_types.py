@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from bot.commands.context import CommandContext
-from bot.commands.told_reports import ToldReport as ToldReport
+from bot.commands.sentence_reports import SentenceReport as SentenceReport
 from bot.runtime.callbacks import never
 from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
@@ -28,7 +28,7 @@ Raises FilterSyntaxError, NoSuchEvent, PermissionDenied, StoreUnavailable.
 """
 EventHandler = Callable[[Superevent, str, CommandContext | None], Awaitable[Message]]
 """(event, other arguments, context) -> the answer. Raises the same."""
-ReportHandler = Callable[[Superevent, ToldReport, CommandContext | None], Awaitable[Message]]
+ReportHandler = Callable[[Superevent, SentenceReport, CommandContext | None], Awaitable[Message]]
 """(event, what a sentence tells of it, context) -> the answer. Raises the same."""
 
 
@@ -71,14 +71,14 @@ class Command:
         self,
         superevent: Superevent,
         arguments: str,
-        told: ToldReport | None,
+        report: SentenceReport | None,
         context: CommandContext | None,
     ) -> Message:
         """Return the answer about an event, of a command that has an event handler.
 
-        `told` is what a sentence tells, without which the command is asked with its arguments.
+        `report` is what a sentence tells, without which the command is asked with its arguments.
         """
-        if told is not None and self.report_handler is not None:
-            return await self.report_handler(superevent, replace(told, words=arguments), context)
+        if report is not None and self.report_handler is not None:
+            return await self.report_handler(superevent, replace(report, words=arguments), context)
         assert self.event_handler is not None
         return await self.event_handler(superevent, arguments, context)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
+from bot.commands.sentence_reports import ReportMeaning, SentenceReport
 from bot.commands.telescope_names import telescopes_at_start
 from bot.commands.time_words import without_time_at_end
-from bot.commands.told_reports import Telling, ToldReport
 
 _BE = (
     r"(?:(?:is|was|are|were|be|been|being|has|have|had|got|gets|went|goes|stays|stayed|remains|remained|looks"
@@ -98,7 +98,7 @@ _REASON_START = re.compile(
 _NEGATIONS = (("can't", "cannot"), ("can not", "cannot"), ("won't", "will not"), ("n't", " not"))
 
 
-def read_giving_up(sentence: str) -> ToldReport | None:
+def read_giving_up(sentence: str) -> SentenceReport | None:
     """Return which telescopes give up, and why, for a sentence that says so; None for others."""
     said = " ".join(sentence.replace("’", "'").strip(" .!").split())
     for short, long in _NEGATIONS:
@@ -113,7 +113,7 @@ def read_giving_up(sentence: str) -> ToldReport | None:
     return None
 
 
-def _giving_up(telescopes: tuple[str, ...], said: str) -> ToldReport | None:
+def _giving_up(telescopes: tuple[str, ...], said: str) -> SentenceReport | None:
     found = _STATE.fullmatch(said)
     if found is None or _RECOVERED.search(found["rest"]):
         return None
@@ -127,4 +127,4 @@ def _giving_up(telescopes: tuple[str, ...], said: str) -> ToldReport | None:
     else:
         words = [cause] if cause else [found["sky"], found["how"], found["part"], found["state"]]
     reason = " ".join(word for word in words if word)
-    return ToldReport(telling=Telling.GIVES_UP, telescopes=telescopes, words=reason)
+    return SentenceReport(meaning=ReportMeaning.GIVES_UP, telescopes=telescopes, words=reason)

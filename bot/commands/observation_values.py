@@ -12,7 +12,7 @@ from bot.commands.observe_targets import Target
 from bot.commands.observe_times import CLOCKS_DIFFER
 from bot.commands.observe_values import Selection
 from bot.commands.observe_words import NOTE_MAX, ObserveWords, Verb
-from bot.commands.told_reports import Telling, ToldReport
+from bot.commands.sentence_reports import ReportMeaning, SentenceReport
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.observation import MAX_FIELDS, NewObservation, Observation, ObservationStatus
 from formatters.models.superevent import Superevent
@@ -22,7 +22,7 @@ EXAMPLE_DELAY = timedelta(minutes=10)
 """How long after the merger the time lies that a refusal gives as an example: one it would not refuse."""
 _MAX_NAMED = 4
 """Telescopes for each of which a command is offered."""
-Report = str | ToldReport
+Report = str | SentenceReport
 """What is reported: the words that were typed after `observe`, or what a sentence tells."""
 
 
@@ -113,15 +113,15 @@ def complete_report(superevent: Superevent, report: Report) -> str:
         return report
     event = superevent.superevent_id
     names = [plain_text(name, 40) for name in report.telescopes[:_MAX_NAMED]]
-    match report.telling:
-        case Telling.OBSERVED:
+    match report.meaning:
+        case ReportMeaning.OBSERVED:
             return f"{TOLD} {report.words}"
-        case Telling.GIVES_UP:
+        case ReportMeaning.GIVES_UP:
             raise CommandError(
                 f"Nothing was changed. To give up the plan of {' and '.join(names)}: "
                 f"{', '.join(_cancel_command(name, report.words, event) for name in names)}."
             )
-        case Telling.UNCLEAR:
+        case ReportMeaning.UNCLEAR:
             said, command = " and ".join(names), f"/gwevent observe {names[0]}"
             raise CommandError(
                 f"Nothing was stored, since what that says of {said} isn't clear. All fields of its plan"
@@ -129,7 +129,7 @@ def complete_report(superevent: Superevent, report: Report) -> str:
                 f" a plan: {command} plan {event}. It observes, fields not said: {command} {event}. What is"
                 f" reported so far: /gwevent observe {event}."
             )
-        case Telling.NO_TELESCOPE:
+        case ReportMeaning.NO_TELESCOPE:
             values = f" {plain_text(report.words, 80)}" if report.words else ""
             raise CommandError(
                 "Nothing was stored. Which telescope? Write its name too, as in /gwevent observe ZTF"
@@ -144,7 +144,7 @@ def _cancel_command(name: str, reason: str, event: str) -> str:
 def is_without_fields(words: ObserveWords, report: Report) -> bool:
     """Return whether a sentence tells that something is done, with or without a band and a depth alone."""
     is_said = words.fields is not None or words.values.selection is not None
-    return words.verb is Verb.DONE and isinstance(report, ToldReport) and not is_said
+    return words.verb is Verb.DONE and isinstance(report, SentenceReport) and not is_said
 
 
 def which_fields(new: NewObservation, name: str, plan: Observation | None) -> CommandError:

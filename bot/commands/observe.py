@@ -10,7 +10,7 @@ from bot.commands.errors import CommandError
 from bot.commands.observation_reports import ObservationReports
 from bot.commands.observation_values import Report
 from bot.commands.observe_sentences import read_typed_report
-from bot.commands.told_reports import ToldReport
+from bot.commands.sentence_reports import SentenceReport
 from bot.store.channels.observations import ObservationRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.threads import ThreadRepository
@@ -61,7 +61,7 @@ class ObserveCommand:
         return await self._report(superevent, read_typed_report(arguments), context)
 
     async def tell(
-        self, superevent: Superevent, report: ToldReport, context: CommandContext | None
+        self, superevent: Superevent, report: SentenceReport, context: CommandContext | None
     ) -> Message:
         """Do the same with what a sentence tells."""
         return await self._report(superevent, report, context)

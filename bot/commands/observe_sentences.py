@@ -8,8 +8,8 @@ from collections.abc import Callable
 from bot.commands.errors import CommandError
 from bot.commands.giving_up_sentences import read_giving_up
 from bot.commands.observe_values import parse_values
+from bot.commands.sentence_reports import ReportMeaning, SentenceReport
 from bot.commands.telescope_names import is_no_telescope, is_telescope, telescopes_at_start
-from bot.commands.told_reports import Telling, ToldReport
 
 _REPORT = re.compile(
     r"^(?P<name>\S+(?: \S+){0,3}?) (?P<verb>done|finished|completed|cancelled|canceled)\b(?P<rest>.*)$",
@@ -75,7 +75,7 @@ TOLD = "observed"
 """The verb of a report that is told, in small letters; `done` behind `observe` says what it means."""
 
 
-def read_observe_sentence(sentence: str) -> str | ToldReport | None:
+def read_observe_sentence(sentence: str) -> str | SentenceReport | None:
     """Return the report that a sentence tells, or what stands after `observe` for it; None for others.
 
     It begins with a telescope and "done", where only names that gwevent knows by itself count, since such a
@@ -98,14 +98,14 @@ def read_observe_sentence(sentence: str) -> str | ToldReport | None:
         return _observed(rest) if said["verb"].casefold() == TOLD else rest
     if (nobody := _BY_NOBODY.fullmatch(sentence)) is not None:
         # Which telescope is asked; whose plan it is would be a guess.
-        return ToldReport(telling=Telling.NO_TELESCOPE, words=nobody["values"] or "")
+        return SentenceReport(meaning=ReportMeaning.NO_TELESCOPE, words=nobody["values"] or "")
     found = _REPORT.match(sentence)
     if found is None or not is_telescope(found["name"]):
         return None
     return sentence
 
 
-def read_typed_report(text: str) -> str | ToldReport:
+def read_typed_report(text: str) -> str | SentenceReport:
     """Return the report that was typed after `observe`: most often its words, of which the grammar is read.
 
     "observed ZTF r 21.5" and "we observed it with ZTF" are told there as they are without the command.
@@ -113,10 +113,10 @@ def read_typed_report(text: str) -> str | ToldReport:
     if (name := report_without_details(text)) is not None:
         return _observed(_quoted(name))
     told = re.match(rf"\s*{TOLD}(?!\S) *", text, re.IGNORECASE)
-    return text if told is None else ToldReport(telling=Telling.OBSERVED, words=text[told.end() :])
+    return text if told is None else SentenceReport(meaning=ReportMeaning.OBSERVED, words=text[told.end() :])
 
 
-def read_unclear_report(sentence: str, says_something: Callable[[str], bool]) -> ToldReport | None:
+def read_unclear_report(sentence: str, says_something: Callable[[str], bool]) -> SentenceReport | None:
     """Return the telescopes of which a sentence that nothing else understands says something; None without.
 
     `says_something` tells whether words beside the telescopes' names mean anything.
@@ -125,11 +125,11 @@ def read_unclear_report(sentence: str, says_something: Callable[[str], bool]) ->
         telescopes, behind = telescopes_at_start(sentence[start.start() :])
         if telescopes:
             told = says_something(f"{sentence[: start.start()]} {behind}")
-            return ToldReport(telling=Telling.UNCLEAR, telescopes=telescopes) if told else None
+            return SentenceReport(meaning=ReportMeaning.UNCLEAR, telescopes=telescopes) if told else None
     return None
 
 
-def read_statement(sentence: str, says_something: Callable[[str], bool]) -> ToldReport | None:
+def read_statement(sentence: str, says_something: Callable[[str], bool]) -> SentenceReport | None:
     """Return the telescopes that a sentence says to be, to have or to have done something; None for others.
 
     They stand first: "Paranal is slewing", "ZTF started".
@@ -137,11 +137,11 @@ def read_statement(sentence: str, says_something: Callable[[str], bool]) -> Told
     telescopes, behind = telescopes_at_start(sentence)
     if not telescopes or _STATES.match(behind) is None or not says_something(behind):
         return None
-    return ToldReport(telling=Telling.UNCLEAR, telescopes=telescopes)
+    return SentenceReport(meaning=ReportMeaning.UNCLEAR, telescopes=telescopes)
 
 
-def _observed(words: str) -> ToldReport:
-    return ToldReport(telling=Telling.OBSERVED, words=" ".join(words.split()))
+def _observed(words: str) -> SentenceReport:
+    return SentenceReport(meaning=ReportMeaning.OBSERVED, words=" ".join(words.split()))
 
 
 def _quoted(name: str) -> str:
@@ -149,7 +149,7 @@ def _quoted(name: str) -> str:
     return '"{}"'.format(name.replace('"', ""))
 
 
-def _told_with_values(sentence: str) -> ToldReport | None:
+def _told_with_values(sentence: str) -> SentenceReport | None:
     """Return the report of "ZTF observed it in r to 21.5" or "it was observed by ZTF in r"."""
     found = _TOLD_FIRST.fullmatch(sentence)
     if found is not None and is_telescope(found["name"]):
@@ -163,7 +163,7 @@ def _told_with_values(sentence: str) -> ToldReport | None:
         for count in range(min(4, len(named)), 0, -1):
             if is_telescope(" ".join(named[:count]).strip(",;:")):
                 return _observed(f"{' '.join(named)} {said[: by.start()]}")
-    return ToldReport(telling=Telling.NO_TELESCOPE, words=_values(said)) if found["event"] else None
+    return SentenceReport(meaning=ReportMeaning.NO_TELESCOPE, words=_values(said)) if found["event"] else None
 
 
 def _values(text: str) -> str:

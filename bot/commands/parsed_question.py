@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.commands.told_reports import ToldReport
+from bot.commands.sentence_reports import SentenceReport
 from bot.commands.topics import Topic
 
 
@@ -22,5 +22,5 @@ class ParsedQuestion:
     """For a question that isn't understood: the command that is the most similar."""
     is_filter_guess: bool = False
     """True if `arguments` are read as a filter because nothing else fits; they may be none."""
-    told: ToldReport | None = None
+    report: SentenceReport | None = None
     """What a sentence tells of an observation; `arguments` are its words."""

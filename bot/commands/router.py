@@ -16,7 +16,7 @@ from bot.commands.command_table import (
     has_note,
     without_note,
 )
-from bot.commands.command_types import Command, CommandAnswer, ToldReport
+from bot.commands.command_types import Command, CommandAnswer, SentenceReport
 from bot.commands.context import CommandContext
 from bot.commands.errors import store_unavailable
 from bot.commands.event_lookup import NO_EVENT, NoSuchEvent, UnresolvedEvent
@@ -277,7 +277,7 @@ class CommandRouter:
                     without_note(asked) if command.name in ACTING_COMMANDS else asked,
                     names_sources=command.name in ("check", "candidates", "candidates change"),
                 )
-            found = await self._answer_about_event(command, arguments, typed, context, told=parsed.told)
+            found = await self._answer_about_event(command, arguments, typed, context, report=parsed.report)
         else:
             assert command.handler is not None
             try:
@@ -302,7 +302,7 @@ class CommandRouter:
         typed: list[TypedEvent],
         context: CommandContext | None,
         *,
-        told: ToldReport | None = None,
+        report: SentenceReport | None = None,
     ) -> _Answer:
         subject = await self._events.find_subject(
             typed, arguments, context, load=command.event_handler is not None
@@ -315,7 +315,7 @@ class CommandRouter:
                 # A report about the wrong event would be counted there.
                 refusal = f"{subject.introduction} Nothing was changed: say which one, by its id."
                 return _Answer(helping.error_message(refusal))
-            message = await command.answer_about(subject.superevent, arguments, told, context)
+            message = await command.answer_about(subject.superevent, arguments, report, context)
         else:
             assert command.handler is not None
             if subject.name is not None:
@@ -384,7 +384,7 @@ class CommandRouter:
         if command is not None and command.event_handler is not None:
             if context is not None and command.is_mutating(parsed.arguments):
                 context = await self._authorizer.authorize(context)
-            message = await command.answer_about(superevent, parsed.arguments, parsed.told, context)
+            message = await command.answer_about(superevent, parsed.arguments, parsed.report, context)
             return await self._with_thread_link(CommandAnswer(message, superevent_id), context, True)
         topic = parsed.topic or Topic.CARD
         return await self._answer_topic(superevent, replace(parsed, command=None, topic=topic), context)
@@ -420,7 +420,7 @@ class CommandRouter:
 
 def _acts(parsed: ParsedQuestion) -> bool:
     """Return whether a command acts at once, and its words don't end with a note, in which all may stand."""
-    takes_note = parsed.command == "observe change" and parsed.told is None
+    takes_note = parsed.command == "observe change" and parsed.report is None
     return parsed.command in ACTING_COMMANDS and not (takes_note and has_note(parsed.arguments))
 
 

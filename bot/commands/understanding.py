@@ -25,10 +25,10 @@ from bot.commands.position_sentences import has_position, position_words
 from bot.commands.question_cleaning import TRAILING_MARKS
 from bot.commands.question_cleaning import clean_question as clean_question
 from bot.commands.question_cleaning import is_question as is_question
+from bot.commands.sentence_reports import SentenceReport
 from bot.commands.stopping_sentences import nearest_to_stopping, read_muting
 from bot.commands.telescope_names import is_telescope
 from bot.commands.time_words import without_time_at_end
-from bot.commands.told_reports import ToldReport
 from bot.commands.topics import ABOUT_NO_EVENT as ABOUT_NO_EVENT
 from bot.commands.topics import Topic as Topic
 from bot.commands.topics import asks_about, topic_of, words_besides, words_pattern
@@ -166,7 +166,9 @@ def _read_sentence(
         return ParsedQuestion(command="subscriptions", arguments=page)
     if "observe" in commands and (report := read_observe_sentence(sentence)) is not None:
         return (
-            ParsedQuestion(command="observe", arguments=report) if isinstance(report, str) else _told(report)
+            ParsedQuestion(command="observe", arguments=report)
+            if isinstance(report, str)
+            else _as_report(report)
         )
     inside = _INSIDE.fullmatch(sentence) if event_count and not asks_who_observes(plain) else None
     # "is Keck on S…" asks for no place.
@@ -210,7 +212,7 @@ def _read_sentence(
         )
     is_report = event_count > 0 and "observe" in commands
     if is_report and (statement := read_statement(sentence, _says_more_than_visible)) is not None:
-        return _told(statement)
+        return _as_report(statement)
     if (command := _inner_command(plain, event_count, commands)) is not None:
         return command
     if event_count and asks_about(plain, Topic.COINCIDENCE):
@@ -226,13 +228,13 @@ def _read_sentence(
         corrected = None if topic is not None else _corrected_detail(plain)
         if topic is None and corrected is None and is_report:
             unclear = read_unclear_report(sentence, lambda words: bool(unexplained_words(words)))
-            corrected = None if unclear is None else _told(unclear)
+            corrected = None if unclear is None else _as_report(unclear)
         return corrected or ParsedQuestion(topic=topic or Topic.CARD, arguments=plain)
     return _read_list_question(sentence, plain)
 
 
-def _told(report: ToldReport) -> ParsedQuestion:
-    return ParsedQuestion(command="observe change", arguments=report.words, told=report)
+def _as_report(report: SentenceReport) -> ParsedQuestion:
+    return ParsedQuestion(command="observe change", arguments=report.words, report=report)
 
 
 def _says_more_than_visible(words: str) -> bool:

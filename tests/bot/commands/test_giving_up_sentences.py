@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.app.factory import Factory
 from bot.commands.giving_up_sentences import read_giving_up
-from bot.commands.told_reports import Telling
+from bot.commands.sentence_reports import ReportMeaning
 from formatters.models.notice import Notice
 from formatters.models.observation import ObservationStatus
 from formatters.models.pointing import Telescope
@@ -68,7 +68,7 @@ def test_what_a_telescope_is(
     name: str, be: str, state: str, cause: tuple[str, str], when: str, article: str
 ) -> None:
     told = read_giving_up(f"{article}{name} {be} {state}{cause[0] or when}")
-    assert told is not None and told.telling is Telling.GIVES_UP
+    assert told is not None and told.meaning is ReportMeaning.GIVES_UP
     assert (told.telescopes, told.words) == ((name,), cause[1] or state)
 
 

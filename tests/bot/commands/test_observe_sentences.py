@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.app.factory import Factory
 from bot.commands.observe_sentences import read_observe_sentence, read_typed_report
-from bot.commands.told_reports import Telling, ToldReport
+from bot.commands.sentence_reports import ReportMeaning, SentenceReport
 from formatters.models.notice import Notice
 from formatters.models.pointing import Telescope
 from tests.bot.commands.test_observe import answer_text, stored
@@ -18,30 +18,30 @@ from tests.support.factories import decoded_notice, record_notices
 
 
 @pytest.mark.parametrize(
-    ("sentence", "telling", "telescopes", "words"),
+    ("sentence", "meaning", "telescopes", "words"),
     [
-        ("we observed it with ZTF", Telling.OBSERVED, (), '"ZTF"'),
-        ("we observed it with MyScope", Telling.OBSERVED, (), '"MyScope"'),
-        ("ZTF observed it in r to 21.5", Telling.OBSERVED, (), "ZTF in r to 21.5"),
-        ("it was observed by ZTF in r", Telling.OBSERVED, (), "ZTF in r"),
-        ("ZTF is done with it r 21.5", Telling.OBSERVED, (), "ZTF r 21.5"),
-        ("observed 3 fields with ZTF", Telling.OBSERVED, (), "3 fields with ZTF"),
-        ("ZTF aborted because of clouds", Telling.GIVES_UP, ("ZTF",), "clouds"),
-        ("done 12 r 21.5", Telling.NO_TELESCOPE, (), "12 r 21.5"),
-        ("it was observed", Telling.NO_TELESCOPE, (), ""),
+        ("we observed it with ZTF", ReportMeaning.OBSERVED, (), '"ZTF"'),
+        ("we observed it with MyScope", ReportMeaning.OBSERVED, (), '"MyScope"'),
+        ("ZTF observed it in r to 21.5", ReportMeaning.OBSERVED, (), "ZTF in r to 21.5"),
+        ("it was observed by ZTF in r", ReportMeaning.OBSERVED, (), "ZTF in r"),
+        ("ZTF is done with it r 21.5", ReportMeaning.OBSERVED, (), "ZTF r 21.5"),
+        ("observed 3 fields with ZTF", ReportMeaning.OBSERVED, (), "3 fields with ZTF"),
+        ("ZTF aborted because of clouds", ReportMeaning.GIVES_UP, ("ZTF",), "clouds"),
+        ("done 12 r 21.5", ReportMeaning.NO_TELESCOPE, (), "12 r 21.5"),
+        ("it was observed", ReportMeaning.NO_TELESCOPE, (), ""),
     ],
 )
 def test_what_a_sentence_tells(
-    sentence: str, telling: Telling, telescopes: tuple[str, ...], words: str
+    sentence: str, meaning: ReportMeaning, telescopes: tuple[str, ...], words: str
 ) -> None:
-    told = ToldReport(telling=telling, telescopes=telescopes, words=words)
+    told = SentenceReport(meaning=meaning, telescopes=telescopes, words=words)
     assert read_observe_sentence(sentence) == told
 
 
 @settings(deadline=None)
 @given(
     st.sampled_from(
-        ["", "given up by", "by which telescope:", "gives up", "no telescope", "ToldReport", "done"]
+        ["", "given up by", "by which telescope:", "gives up", "no telescope", "SentenceReport", "done"]
     ),
     st.text(max_size=60),
 )
@@ -49,7 +49,7 @@ def test_typed_words_are_words_unless_they_begin_with_observed(start: str, text:
     """A sentence within them may still tell that a telescope observed; nothing else is read into them."""
     typed = f"{start} {text}"
     found = read_typed_report(typed)
-    assert found == typed or (isinstance(found, ToldReport) and found.telling is Telling.OBSERVED)
+    assert found == typed or (isinstance(found, SentenceReport) and found.meaning is ReportMeaning.OBSERVED)
 
 
 @pytest.mark.parametrize(
@@ -137,4 +137,4 @@ async def test_an_id_in_another_form_is_the_events_also_in_a_sentence(
 
 def test_lines_of_fields_stay_lines_behind_observed() -> None:
     told = read_typed_report("observed ZTF r 21\n197.45 -23.38\n198 -23")
-    assert told == ToldReport(telling=Telling.OBSERVED, words="ZTF r 21\n197.45 -23.38\n198 -23")
+    assert told == SentenceReport(meaning=ReportMeaning.OBSERVED, words="ZTF r 21\n197.45 -23.38\n198 -23")

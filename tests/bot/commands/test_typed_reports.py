@@ -14,7 +14,7 @@ from bot.commands.observe_sentences import MYSELF, read_observe_sentence, report
 from bot.commands.observe_words import Verb, parse_observe_words
 from bot.commands.people_questions import wants_to_take
 from bot.commands.question_cleaning import clean_question
-from bot.commands.told_reports import Telling, ToldReport
+from bot.commands.sentence_reports import ReportMeaning, SentenceReport
 from bot.observing.instruments import Instruments
 from formatters.models.notice import Notice
 from formatters.models.observation import ObservationStatus
@@ -153,13 +153,13 @@ async def test_who_stops_observing_is_shown_cancel_and_not_unsubscribe(
         ("I'm observing", MYSELF),
         ("im observing it", MYSELF),
         ("we are observing with ZTF", "with ZTF"),
-        ("I observed ZTF 3 r", ToldReport(telling=Telling.OBSERVED, words="ZTF 3 r")),
+        ("I observed ZTF 3 r", SentenceReport(meaning=ReportMeaning.OBSERVED, words="ZTF 3 r")),
         ("what can we observe", None),
         ("observer runs", None),
         ("is it observable", None),
     ],
 )
-def test_a_sentence_about_oneself_is_a_report(sentence: str, expected: str | ToldReport | None) -> None:
+def test_a_sentence_about_oneself_is_a_report(sentence: str, expected: str | SentenceReport | None) -> None:
     assert read_observe_sentence(sentence) == expected
 
 

@@ -1,4 +1,4 @@
-"""What a sentence tells of an observation, as far as it was understood. Pure.
+"""Reports of observations that a sentence makes, as far as they were understood. Pure.
 
 It is a type of its own, and no text behind `observe`, so that nothing that anybody types there can be taken
 for one.
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Telling(StrEnum):
-    """What is told."""
+class ReportMeaning(StrEnum):
+    """What a report in a sentence says."""
 
     OBSERVED = "observed"
     """Something was observed; which fields are meant is asked where it isn't said."""
@@ -24,10 +24,10 @@ class Telling(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToldReport:
-    """A report that was told in a sentence."""
+class SentenceReport:
+    """A report of an observation, made in a sentence."""
 
-    telling: Telling
+    meaning: ReportMeaning
     telescopes: tuple[str, ...] = ()
     """As they were typed; for OBSERVED they stand among the words."""
     words: str = ""
