@@ -55,7 +55,9 @@ def test_what_surely_is_none_is_never_offered(who: str, verb: str, what: str, by
 
 @settings(deadline=None)
 @given(
-    st.sampled_from(["observed", "imaged"]), st.sampled_from(["with", "from"]), st.from_regex(r"[a-z]{3,9}")
+    st.sampled_from(["observed", "imaged"]),
+    st.sampled_from(["with", "from"]),
+    st.from_regex(r"[a-z]{3,9}", fullmatch=True),
 )
 def test_capitals_count_only_where_not_all_words_have_them(verb: str, by: str, word: str) -> None:
     assert report_without_details(f"WE {verb.upper()} IT {by.upper()} {word.strip().upper()}") is None
