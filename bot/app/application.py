@@ -129,8 +129,8 @@ class Application(ServiceProcess):
         start("purge", self._maintenance.purge)
         start("refresh_event_attributes", self._maintenance.refresh_event_attributes)
         start(
-            "repatriate_channels",
-            lambda: self._maintenance.repatriate_channels(self.ready, lambda: self.slack.identity),
+            "reassign_orphaned_channels",
+            lambda: self._maintenance.reassign_orphaned_channels(self.ready, lambda: self.slack.identity),
         )
         start("repair_gaps", self._repair_gaps)
         start("read_treasure_map", self._read_treasure_map)

@@ -42,7 +42,7 @@ def retention_policy(settings: Settings) -> RetentionPolicy:
 
 
 class Maintenance:
-    """The purge of old rows, the repatriation of orphaned channels, and what is read from other servers.
+    """The purge of old rows, the reassignment of orphaned channels, and what is read from other servers.
 
     Where several processes share a database, only the one that holds a job's lease does it.
     """
@@ -76,7 +76,7 @@ class Maintenance:
             else:
                 return
 
-    async def repatriate_channels(
+    async def reassign_orphaned_channels(
         self, ready: asyncio.Event, identity: Callable[[], Identity | None]
     ) -> None:
         """Move channels stored under a workspace without the app to the one that has it; until cancelled."""
@@ -90,7 +90,7 @@ class Maintenance:
                 own = identity()
                 if own is not None:
                     installed = {own.team_id}
-                if await orphaned.repatriate(installed):
+                if await orphaned.reassign(installed):
                     self._wakeups.deliveries.set()
             except StoreUnavailable as error:
                 log.warning("store_unavailable", subsystem="orphaned_channels", reason=str(error))

@@ -37,7 +37,7 @@ class OrphanedChannels:
         self._max_age = max_age
         self._logged: set[ChannelRef] = set()
 
-    async def repatriate(self, installed: Collection[str]) -> int:
+    async def reassign(self, installed: Collection[str]) -> int:
         """Move channels stored under a workspace that isn't installed to the one that sees them.
 
         Return how many were moved; the others are logged once. Raises StoreUnavailable.

@@ -23,7 +23,7 @@ SHOWN_NAME_MAX = 40
 """Characters of a candidate's name in a cell or a line."""
 _EMPTY_CELL = "–"
 _MAX_SOURCES = 3
-_MAX_PEOPLE_LINES = 8
+_MAX_DECISION_LINES = 8
 _MAX_NAMED = 5
 _MIN_SPREAD_DEG = 10 / 3_600
 """Positions of one name that differ by more than 10 arcsec are said."""
@@ -85,7 +85,7 @@ def message(answer: CandidateList) -> Message:
         return blocks.message(text, *first, *notes, section, is_refusal=answer.outcome is None)
     shown = answer.rows[:MAX_ROWS]
     lines = [bold(escape(title)), *(escape(line) for line in _map_lines(answer))]
-    people = list(_people_lines([row.candidate for row in answer.rows]))
+    people = list(_decision_lines([row.candidate for row in answer.rows]))
     return blocks.message(
         text,
         *first,
@@ -240,7 +240,7 @@ def _source_label(source: CandidateSource) -> str:
     return "added here" if source.user_id is not None else plain_text(source.label, SHOWN_NAME_MAX)
 
 
-def _people_lines(candidates: Sequence[Counterpart]) -> Iterator[str]:
+def _decision_lines(candidates: Sequence[Counterpart]) -> Iterator[str]:
     """Yield who decided and who added what, the newest first; the rest is counted."""
     acts: list[tuple[datetime, str]] = []
     for one in candidates:
@@ -252,10 +252,10 @@ def _people_lines(candidates: Sequence[Counterpart]) -> Iterator[str]:
             if source.user_id is not None:
                 acts.append((source.reported, f"{name}: added by {user_mention(source.user_id)}"))
     acts.sort(key=lambda act: (act[0], act[1]), reverse=True)
-    for at, line in acts[:_MAX_PEOPLE_LINES]:
+    for at, line in acts[:_MAX_DECISION_LINES]:
         yield f"{line}, {night_times.utc_day_and_clock(at)}"
-    if len(acts) > _MAX_PEOPLE_LINES:
-        yield f"… and {quantities.number(len(acts) - _MAX_PEOPLE_LINES)} earlier"
+    if len(acts) > _MAX_DECISION_LINES:
+        yield f"… and {quantities.number(len(acts) - _MAX_DECISION_LINES)} earlier"
 
 
 def _notes(answer: CandidateList, shown: Sequence[CandidateRow]) -> Iterator[str]:

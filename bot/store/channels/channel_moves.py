@@ -157,20 +157,23 @@ def _is_row(table: Table, row: RowMapping) -> ColumnElement[bool]:
 
 
 async def _reassign_rows(
-    connection: AsyncConnection, table: Table, was: Mapping[str, object], now: Mapping[str, object]
+    connection: AsyncConnection,
+    table: Table,
+    old_values: Mapping[str, object],
+    new_values: Mapping[str, object],
 ) -> int:
-    """Change the columns of all rows that match `was` to `now`; return the number of rows that were dropped.
+    """Change the columns of all rows with the old values; return the number of rows that were dropped.
 
     A row that would violate a unique key is dropped in favour of the one that exists.
     """
     unique = [c.columns for c in table.constraints if isinstance(c, UniqueConstraint)]
     keys = [[c.name for c in columns] for columns in (table.primary_key.columns, *unique)]
-    keys = [key for key in keys if set(key) & was.keys()]
+    keys = [key for key in keys if set(key) & old_values.keys()]
     same = 0
     for row in await _load_rows(
-        connection, table, and_(*(table.c[name] == value for name, value in was.items()))
+        connection, table, and_(*(table.c[name] == value for name, value in old_values.items()))
     ):
-        after = dict(row) | dict(now)
+        after = dict(row) | dict(new_values)
         taken = False
         for key in keys:
             if all(after[name] == row[name] for name in key):
@@ -181,7 +184,7 @@ async def _reassign_rows(
             same += 1
             await connection.execute(delete(table).where(_is_row(table, row)))
         else:
-            await connection.execute(update(table).where(_is_row(table, row)).values(dict(now)))
+            await connection.execute(update(table).where(_is_row(table, row)).values(dict(new_values)))
     return same
 
 

@@ -258,7 +258,7 @@ async def with_strays(local_slack: LocalSlack, factory: Factory) -> AsyncIterato
     yield channel, "C0NOWHERE"
 
 
-async def test_orphaned_channels_are_repatriated(
+async def test_orphaned_channels_are_reassigned(
     with_strays: tuple[str, str], bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     channel, nowhere = with_strays
