@@ -3,15 +3,20 @@
 import asyncio
 import gc
 import os
+from collections import defaultdict
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 from hypothesis import settings
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.store import engine
 from bot.store.database import Database
+from tests.support.compiled_statements import SharedStatements
 from tests.support.postgres import URL_VARIABLE, Databases, PostgresUnavailable, postgres_server, with_driver
 from tests.support.sample import not_in_sample
 
@@ -74,6 +79,20 @@ def sqlite_without_waiting_for_the_disk() -> Iterator[str]:
         own = engine.SQLITE_SYNCHRONOUS
         patch.setattr(engine, "SQLITE_SYNCHRONOUS", "OFF")
         yield own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once() -> Iterator[None]:
+    """Compile each statement once for all engines of a backend, not once for each test's."""
+    shared: defaultdict[str, SharedStatements] = defaultdict(SharedStatements)
+
+    def create_sharing(url: URL, **options: Any) -> AsyncEngine:
+        cache = shared[url.get_backend_name()]
+        return create_async_engine(url, execution_options={"compiled_cache": cache}, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "create_async_engine", create_sharing)
+        yield
 
 
 @pytest.fixture(scope="session")
