@@ -563,6 +563,7 @@ class TestRefused:
         assert caught.value.reason.startswith("The ") and caught.value.reason.endswith(".")
         assert str(caught.value) == caught.value.reason
 
+    @pytest.mark.slow
     def test_deflated_bomb(self) -> None:
         with pytest.raises(UndecodablePayload, match=r"The .*unpacks to more.*\."):
             decode(zeros_in_avro(200 * 2**20))

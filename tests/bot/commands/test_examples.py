@@ -65,6 +65,7 @@ EXAMPLES = sorted(
 
 
 @pytest.mark.usefixtures("confirmation_without_wait")
+@pytest.mark.slow
 async def test_every_printed_example_works(factory: Factory) -> None:
     await store_question_events(factory)
     router = factory.create_command_router(Clock())

@@ -154,6 +154,7 @@ def test_every_event_is_tested() -> None:
     assert tuple(events()) == NAMES
 
 
+@pytest.mark.slow
 def test_ids_of_events_differ() -> None:
     ids = [notices[0]["superevent_id"] for notices in events().values()]
     assert len(set(ids)) == len(ids)

@@ -688,6 +688,7 @@ class TestUnreadable:
         with pytest.raises(UnreadableMap):
             read_sky_map(BROKEN[name])
 
+    @pytest.mark.slow
     def test_gzipped_bomb(self) -> None:
         with pytest.raises(UnreadableMap, match=r"The map .*expands.*\."):
             read_sky_map(gzip.compress(bytes(2**27), 9))

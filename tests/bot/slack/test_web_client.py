@@ -132,7 +132,7 @@ def json_values(integers: st.SearchStrategy[int]) -> st.SearchStrategy[Any]:
     return st.recursive(
         st.none() | st.booleans() | integers | floats | texts,
         lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
-        max_leaves=20,
+        max_leaves=10,
     )
 
 

@@ -212,6 +212,7 @@ async def test_an_exception_undoes_the_transaction(factory: Factory) -> None:
 # PostgreSQL
 
 
+@pytest.mark.slow
 async def test_many_processes_migrate_at_once(postgres: Databases) -> None:
     url = with_driver(postgres.create())
     databases = [Database(url) for _ in range(3)]
