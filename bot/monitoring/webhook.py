@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from bot.runtime.polling_worker import run_polling_worker
 from bot.runtime.running_timeout import running_timeout
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
-from bot.slack.lease_check import LeaseLost, install_lease_check, send_only_while
+from bot.slack.lease_check import LeaseLost, guarded_body, send_only_while
 from bot.store.channels.escalation_reports import EscalationReports
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
@@ -79,7 +80,11 @@ async def _post(
         async with (
             running_timeout(TIMEOUT_S),
             session.post(
-                url, json=body, headers=headers, allow_redirects=False, proxy=proxy_for(url)
+                url,
+                data=guarded_body(json.dumps(body).encode()),
+                headers={"Content-Type": "application/json", **headers},
+                allow_redirects=False,
+                proxy=proxy_for(url),
             ) as answer,
         ):
             if not 200 <= answer.status < 300:
@@ -167,7 +172,6 @@ class WebhookNotifier:
     async def run(self) -> None:
         """Send calls until cancelled; while the store is unavailable it waits."""
         async with aiohttp.ClientSession() as session:
-            install_lease_check(session)
             await run_polling_worker(
                 lambda: self._send_next(session),
                 self._wakeups.webhook,

@@ -11,12 +11,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import orjson
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.runtime.http_proxy import proxy_for
+from bot.slack.lease_check import guarded_body
 
 JSON_METHODS = frozenset(
     {
@@ -55,8 +57,9 @@ class WebApi:
         self._session = session
         self._base_url = client.base_url
         self._proxy = proxy_for(client.base_url)
-        self._headers = {**client.headers, "Authorization": f"Bearer {client.token}"}
-        self._json_headers = {**self._headers, "Content-Type": "application/json;charset=utf-8"}
+        headers = {**client.headers, "Authorization": f"Bearer {client.token}"}
+        self._json_headers = {**headers, "Content-Type": "application/json;charset=utf-8"}
+        self._form_headers = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
 
     async def call(self, method: str, arguments: Mapping[str, Any]) -> Answer:
         """Call a method once, without the arguments that are None.
@@ -66,17 +69,16 @@ class WebApi:
         own time limits.
         """
         given = {name: value for name, value in arguments.items() if value is not None}
-        data: dict[str, str] | bytes
         if method in JSON_METHODS:
-            headers, data = self._json_headers, encode_json(given)
+            headers, body = self._json_headers, encode_json(given)
         else:
-            headers, data = self._headers, form_values(given)
+            headers, body = self._form_headers, urlencode(form_values(given)).encode()
         url = self._base_url + method
         async with self._session.post(
-            url, data=data, headers=headers, proxy=self._proxy, allow_redirects=False
+            url, data=guarded_body(body), headers=headers, proxy=self._proxy, allow_redirects=False
         ) as response:
-            body = await response.read()
-        return Answer(response.status, response.headers, parse_json(body))
+            answer = await response.read()
+        return Answer(response.status, response.headers, parse_json(answer))
 
 
 def form_values(arguments: Mapping[str, Any]) -> dict[str, str]:
