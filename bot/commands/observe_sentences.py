@@ -6,10 +6,16 @@ import re
 from collections.abc import Callable
 
 from bot.commands.errors import CommandError
-from bot.commands.giving_up_sentences import read_giving_up
+from bot.commands.giving_up_sentences import names_fields, read_giving_up, tells_reason
 from bot.commands.observe_values import parse_values
 from bot.commands.sentence_reports import ReportMeaning, SentenceReport
-from bot.commands.telescope_names import is_no_telescope, is_telescope, telescopes_at_start
+from bot.commands.telescope_names import (
+    is_doubtful_name,
+    is_named_telescope,
+    is_no_telescope,
+    telescopes_at_start,
+)
+from bot.commands.time_words import split_time_at_start
 
 _REPORT = re.compile(
     r"^(?P<name>\S+(?: \S+){0,3}?) (?P<verb>done|finished|completed|cancelled|canceled)\b(?P<rest>.*)$",
@@ -23,7 +29,7 @@ _OBSERVING = re.compile(
     re.IGNORECASE,
 )
 _NOT_OBSERVING = re.compile(
-    r"^(?:(?:i|we)(?:'m|'re| am| are|) |im )?"
+    r"^(?:(?:i|we)(?:'m|'re| am| are| will| do| did| can| could| would| shall|) |im )?"
     r"(?:not|no longer|stop|stops|stopped|don't|didn't|won't|can't|cannot) observ(?:e|ing)\b",
     re.IGNORECASE,
 )
@@ -63,6 +69,14 @@ _BY_NOBODY = re.compile(
     rf"(?: with| observing)?(?: {_EVENT})?|(?: with)?(?: {_EVENT})? (?P<values>[^ ]*\d.*))",
     re.IGNORECASE,
 )
+_FOR_NOW = re.compile(
+    r"for (?:now|today|tonight|good|sure|(?:the|this) (?:night|day|evening|morning|run|moment))\W*$",
+    re.IGNORECASE,
+)
+_IN_QUOTES = re.compile(r"\"[^\"]*\"\W*|'[^']*'\W*")
+_BESIDES_NOT = re.compile(
+    r"(?: (?:yet|so far|at all|tonight|today|now|by (?:us|any(?:one|body))))*\W*", re.IGNORECASE
+)
 _PAST = re.compile(rf"\b(?:done|did observe|{_LOOKED})\b", re.IGNORECASE)
 _STATES = re.compile(
     r"(?:'s)? (?:(?:is|was|are|were|has|have|had|got)(?:n't)?|(?:just |already |[a-z]{2,}ly )?[a-z]{2,}ed)\b"
@@ -81,15 +95,33 @@ def read_observe_sentence(sentence: str) -> str | SentenceReport | None:
     It begins with a telescope and "done", where only names that gwevent knows by itself count, since such a
     sentence stores something; or somebody says of themselves that they observe.
     """
+    if _IN_QUOTES.fullmatch(sentence):
+        # Somebody else's words.
+        return None
+    time, told = split_time_at_start(sentence)
+    report = _read_report(told) if time else None
+    if isinstance(report, SentenceReport) and report.meaning is ReportMeaning.OBSERVED:
+        return _observed(f"{report.words} {time}")
+    return _read_report(sentence)
+
+
+def _read_report(sentence: str) -> str | SentenceReport | None:
+    """Do the same for a sentence that begins with no time."""
     if _NOT_OBSERVING.match(sentence):
-        return "not observing"
+        return read_giving_up(sentence) or "not observing"
     if (name := report_without_details(sentence)) is not None:
         return _observed(_quoted(name))
-    if (given_up := read_giving_up(sentence)) is not None:
-        return given_up
+    reported = _REPORT.match(sentence)
+    if reported is not None and not is_named_telescope(reported["name"]):
+        reported = None
+    if reported is None or not _is_cancelling(reported["verb"]):
+        # "ZTF cancelled: clouds" gives up by its verb, whatever stands behind.
+        given_up = read_giving_up(sentence)
+        if given_up is not None:
+            return given_up
     if (report := _told_with_values(sentence)) is not None:
         return report
-    if (told := _DONE_WITH.fullmatch(sentence)) is not None and is_telescope(told["name"]):
+    if (told := _DONE_WITH.fullmatch(sentence)) is not None and is_named_telescope(told["name"]):
         return _observed(f"{told['name']} {told['rest'].strip(' ,.;:')}")
     if (said := _OBSERVING.match(sentence)) is not None:
         rest = said["rest"].strip(" .!,")
@@ -99,10 +131,32 @@ def read_observe_sentence(sentence: str) -> str | SentenceReport | None:
     if (nobody := _BY_NOBODY.fullmatch(sentence)) is not None:
         # Which telescope is asked; whose plan it is would be a guess.
         return SentenceReport(meaning=ReportMeaning.NO_TELESCOPE, words=nobody["values"] or "")
-    found = _REPORT.match(sentence)
-    if found is None or not is_telescope(found["name"]):
+    if reported is None:
         return None
-    return sentence
+    return _checked_report(sentence, reported["name"], reported["verb"], reported["rest"].strip())
+
+
+def _is_cancelling(verb: str) -> bool:
+    return verb.casefold().startswith("cancel")
+
+
+def _checked_report(sentence: str, name: str, verb: str, rest: str) -> str | SentenceReport:
+    """Return a sentence that stores something, or what it may mean where that isn't sure.
+
+    "ZTF cancelled clouds" gives a plan up, and "ZTF cancelled the seminar" may not; "ZTF finished for
+    tonight" tells nothing of its fields; "Winter finished" may be no telescope's.
+    """
+    # Capitals of the whole sentence say nothing of the name.
+    is_sure = not is_doubtful_name(name.title() if sentence.isupper() else name) or any(
+        map(str.isdigit, rest)
+    )
+    if _FOR_NOW.match(rest) or (_is_cancelling(verb) and names_fields(rest)):
+        return SentenceReport(meaning=ReportMeaning.UNCLEAR, telescopes=(name,))
+    if _is_cancelling(verb) and not (is_sure and tells_reason(rest)):
+        return SentenceReport(
+            meaning=ReportMeaning.GIVES_UP, telescopes=(name,), words=rest.strip(" ,.;:!()-")
+        )
+    return sentence if is_sure else _observed(f"{name} {rest}")
 
 
 def read_typed_report(text: str) -> str | SentenceReport:
@@ -152,7 +206,7 @@ def _quoted(name: str) -> str:
 def _told_with_values(sentence: str) -> SentenceReport | None:
     """Return the report of "ZTF observed it in r to 21.5" or "it was observed by ZTF in r"."""
     found = _TOLD_FIRST.fullmatch(sentence)
-    if found is not None and is_telescope(found["name"]):
+    if found is not None and is_named_telescope(found["name"]) and not _is_negation(found):
         return _observed(f"{found['name']} {found['rest'].strip(' ,;:.!')}")
     found = _TOLD_LAST.fullmatch(sentence)
     if found is None:
@@ -161,9 +215,14 @@ def _told_with_values(sentence: str) -> SentenceReport | None:
     for by in _BY_WORDS.finditer(said):
         named = said[by.end() :].split()
         for count in range(min(4, len(named)), 0, -1):
-            if is_telescope(" ".join(named[:count]).strip(",;:")):
+            if is_named_telescope(" ".join(named[:count]).strip(",;:")):
                 return _observed(f"{' '.join(named)} {said[: by.start()]}")
     return SentenceReport(meaning=ReportMeaning.NO_TELESCOPE, words=_values(said)) if found["event"] else None
+
+
+def _is_negation(told: re.Match[str]) -> bool:
+    """Return whether the telescope's name is the word "not" of "S230518h NOT observed"."""
+    return told["name"].casefold() == "not" and _BESIDES_NOT.fullmatch(told["rest"]) is not None
 
 
 def _values(text: str) -> str:
@@ -190,7 +249,7 @@ def report_without_details(sentence: str) -> str | None:
         if found is None:
             continue
         name = found["name"]
-        if is_telescope(name) or (number == 0 and _looks_like_name(name, told[0])):
+        if is_named_telescope(name) or (number == 0 and _looks_like_name(name, told[0])):
             return name
     return None
 

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from bot.commands.errors import CommandError
 from bot.commands.time_words import tells_time
 from bot.observing.instruments import NAME_MAX, Instruments
-from bot.observing.observatories import find_observatory, find_own_site, join_with_or, normalized_name
+from bot.observing.observatories import (
+    find_observatory,
+    find_own_site,
+    join_with_or,
+    name_keys,
+    normalized_name,
+)
 from formatters.models.observing import ChannelSites, Site
 from formatters.models.pointing import Footprint, Telescope
 
@@ -44,7 +50,8 @@ def find_target(name: str, own: ChannelSites, instruments: Instruments) -> Targe
     """Return the instrument of a name or alias; None if no table has it and no site is called so."""
     if len(normalized_name(name)) < FOLDED_MIN or not any(c.isalpha() for c in name):
         return None
-    instrument = instruments.find(name)
+    # "ZTF telescope" and "ZTF the field" are ZTF, though they name its site as well.
+    instrument = instruments.find(name) or next(filter(None, map(instruments.find, name_keys(name))), None)
     site = find_own_site(name, own.sites)
     if site is None and instrument is not None:
         same = [one for one in own.telescopes if _is_instrument(one, instrument.name)]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.commands.errors import CommandError
-from bot.commands.time_words import tells_time
+from bot.commands.time_words import begins_time, names_time
 from formatters.models.observation import MAX_FIELDS
 
 BRIGHTEST, FAINTEST = 5.0, 30.0
@@ -63,6 +63,8 @@ _TIME_LIKE = re.compile(r"(?:[01]?\d|2[0-3])(?:[.h][0-5]\dh?|h|[0-5]\d)?", re.AS
 """A time of day without a colon: "21.30", "0320", "3h20", "21"; "21.5" and "21.75" are depths."""
 MAX_DIGITS = 2
 """Of a whole number of fields behind "at": more digits are taken for a time."""
+MAX_ESTIMATE = 3
+"""A range from 1 to so many fields is asked about, and a longer one is taken for their numbers."""
 _COMMA_NUMBER = re.compile(r"\d{1,2},\d{1,2}", re.ASCII)
 _MONTH = re.compile(r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*")
 _FIELD_WORDS = frozenset(
@@ -206,7 +208,7 @@ class _Reader:
             self._is_all = True
         elif folded in _REST_WORDS:
             self._is_rest = True
-        elif folded == "last" and tells_time(following):
+        elif folded == "last" and names_time(following):
             raise CommandError(_vague_time(f"{typed} {following}"))
         elif folded in ("first", "last"):
             self._take_end(folded, following)
@@ -240,6 +242,8 @@ class _Reader:
                 f" field {one} and field {other}, or mag {one}.{other}."
             )
         elif numbers := _list(typed):
+            if following in _FIELD_WORDS:
+                self._refuse_estimate(typed, numbers, following)
             self._numbers += numbers
         elif typed.startswith("#") and _WHOLE.fullmatch(typed):
             self._numbers.append(int(typed[1:]))
@@ -260,7 +264,7 @@ class _Reader:
         elif _WHOLE.fullmatch(typed):
             self._take_count(int(typed.lstrip("#")))
         else:
-            raise CommandError(_vague_time(typed) if tells_time(typed) else _unknown(typed))
+            raise CommandError(_vague_time(typed) if begins_time([typed, *self._words]) else _unknown(typed))
 
     def result(self) -> Values:
         """Return what was read."""
@@ -270,6 +274,16 @@ class _Reader:
             # Depths are compared within a band: one in another system stands apart.
             band = "Vega" if band is None else f"{band} (Vega)"
         return Values(selection=selection, band=band, depth=depth, remark=self._remark)
+
+    @staticmethod
+    def _refuse_estimate(typed: str, numbers: Sequence[int], word: str) -> None:
+        """Raise CommandError for "2-3 fields", which may be two or three of them; "1-12 fields" are those."""
+        first, last = numbers[0], numbers[-1]
+        if _RANGE.fullmatch(typed) and (first > 1 or last <= MAX_ESTIMATE):
+            raise CommandError(
+                f"“{typed} {word}”: fields {first} to {last}, or about so many of them? Write fields"
+                f" {first}-{last}, or {last} fields."
+            )
 
     def _has_time_like(self, following: str) -> bool:
         """Return whether a number follows that may be a time of day, as in "at 21.30", and nothing else."""

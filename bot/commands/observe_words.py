@@ -30,6 +30,9 @@ from formatters.text import quantities
 OBSERVE_WORDS = ("observe", "obs", "observing", "observes", "observation", "observations", "observed")
 """The words of the command, in lower case."""
 EXAMPLES = "observe ZTF plan, observe ZTF done 12 r 21.5, observe ZTF cancel clouds"
+_BEFORE_INFINITIVE = frozenset(("to", "and", "how", "not", "never"))
+_NOUNS = frozenset(("observing", "observation", "observations"))
+_PLAN_NOUNS = frozenset(("plan", "plans", "schedule", "schedules", "queue"))
 NOTE_MAX = 300
 """Characters of a remark."""
 
@@ -102,6 +105,14 @@ class ObserveWords:
 def expand_observe(word: str, arguments: str) -> tuple[str, str] | None:
     """Return the command and arguments that "observe …" or "plan ZTF observe" stand for; None for others."""
     words = [one.casefold().strip(",.!?") for one in arguments.split()]
+    if word in PLAN_WORDS and words[-1:] == ["observe"] and words[-2:-1] and words[-2] in _BEFORE_INFINITIVE:
+        # "plan to observe" tells an intention, and nothing is stored for it.
+        return word, " ".join(
+            one for one in arguments.split()[:-1] if one.casefold() not in _BEFORE_INFINITIVE
+        )
+    if word in _NOUNS and words[:1] and words[0] in _PLAN_NOUNS:
+        # "observing plan" is a plan, "observe plan" makes one.
+        return PLAN_WORDS[0], " ".join(arguments.split()[1:])
     if word in PLAN_WORDS and words and "observe" in (words[0], words[-1]):
         rest = arguments.split()
         del rest[0 if words[0] == "observe" else -1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from bot.commands.telescope_names import is_telescope
 from bot.commands.time_words import without_time_at_end
 
 _OBSERVES = re.compile(
@@ -11,9 +12,16 @@ _OBSERVES = re.compile(
 )
 _OBSERVED = re.compile(
     # No word between them where the event's name stood: "was S261120c observed".
-    r"^(?:has|have|had|did|is|was|nobody|no one|any(?:body|one)) (?:\S+ ){0,5}?(?:observed?|observing|done)"
-    r"(?: (?:it|this|that|event|already|yet|now))*$"
+    r"^(?:has|have|had|did|is|was|nobody|no one|not|never|any(?:body|one)) (?:\S+ ){0,5}?"
+    r"(?:observed?|observing|done)"
+    r"(?: (?:it|this|that|event|already|yet|now))*(?: (?:by|with|from|at|in|using) .*)?$"
 )
+_ASKED_PAST = re.compile(
+    # No word between them where the event's name stood here too.
+    r"^(?!.*\bevents\b)(?:when|where|how|what|why|which fields)\b(?:.*?) ?\b(?:did|has|have|had|was|were)"
+    r"(?: (?P<who>\S+(?: \S+){0,3}?))? (?:observed?|observing)\b"
+)
+_ASKED_OF = frozenset(("it", "this", "that", "we", "you", "they", "anybody", "anyone", "somebody", "someone"))
 _OTHER_SIGNALS = re.compile(r"\b(?:fermi|gbm|swift|bat|guano|icecube|raven|grbs?|neutrinos?|gamma)\b")
 _MUTED = re.compile(r"^(?:is|was|are|who|why)\b.*\bmuted?\b")
 _HAS_IT = re.compile(
@@ -40,6 +48,8 @@ def asks_who_observes(plain: str) -> bool:
     """Return whether a sentence in small letters asks who observes an event."""
     if _OBSERVED.fullmatch(without_time_at_end(plain)) and not _OTHER_SIGNALS.search(plain):
         return True
+    if (past := _ASKED_PAST.match(plain)) is not None and not _OTHER_SIGNALS.search(plain):
+        return past["who"] is None or past["who"] in _ASKED_OF or is_telescope(past["who"])
     return _OBSERVES.search(plain) is not None
 
 

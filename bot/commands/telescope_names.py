@@ -30,14 +30,18 @@ _NO_TELESCOPES = frozenset(_NOUNS.split())
 
 _ACRONYMS = frozenset(["not", "fast", "arc", "salt", "soar", "chime", "git", "int", "ing", "tug"])
 """Acronyms of telescopes that are words too, and are taken for the words unless all is in capitals."""
-_WORDS = frozenset(["magic", "muse", "wise", "winter", "clay", "lick", "vista"])
-"""Names of telescopes that are words too, and are taken for the words in small letters."""
+_WORDS = frozenset(
+    ["magic", "muse", "wise", "winter", "clay", "lick", "vista", "hale", "stella", "shane", "alma"]
+)
+"""Names of telescopes that are words or people's too, and are taken for those in small letters."""
+_PEOPLE = frozenset(["john", "wilson"])
+"""Names of mountains that are people's too where "Mount" doesn't stand before them."""
 _JOINT = re.compile(r",? and |, ?| ?[&+/] ?", re.IGNORECASE)
 _NO_START = re.compile(
     r"(?:of|at|in|on|for|from|with|by|and|or|to|an?|observatory|telescope)\b", re.IGNORECASE
 )
 """Words that count for nothing in a name, and begin none."""
-_BEHIND_NAME = re.compile(r"(?:'s)?[,;:]*$")
+_BEHIND_NAME = re.compile(r"(?:'s)?[\s,;:\u2013\u2014-]*$")
 _MAX_NAME_WORDS = 4
 
 
@@ -45,6 +49,28 @@ def is_telescope(name: str) -> bool:
     """Return whether a name is that of an instrument or observatory that gwevent knows by itself."""
     key = normalized_name(name)
     return bool(key) and (key in _instruments() or find_observatory(name) is not None)
+
+
+def is_named_telescope(name: str) -> bool:
+    """Return whether a name is a telescope's as it is written in a sentence: "FAST", but not "fast".
+
+    A name that is a word too is taken for the word unless it has the capitals of a name.
+    """
+    return not _is_word(name) and is_telescope(name)
+
+
+def is_doubtful_name(name: str) -> bool:
+    """Return whether a telescope's name, at a sentence's start, may be the word or person of that name."""
+    return name.casefold() in _ACRONYMS | _WORDS and not name.isupper()
+
+
+def _is_word(name: str) -> bool:
+    folded = name.casefold()
+    return (
+        (folded in _ACRONYMS and not name.isupper())
+        or (folded in _WORDS and name == folded)
+        or folded in _PEOPLE
+    )
 
 
 def is_no_telescope(word: str) -> bool:
@@ -90,9 +116,8 @@ def _first_telescope(text: str) -> tuple[str | None, str]:
     for word in itertools.islice(re.finditer(r"\S+", text[start.end() :]), _MAX_NAME_WORDS):
         typed = text[start.end() : start.end() + word.end()]
         name = _BEHIND_NAME.sub("", typed)
-        is_word = (name.casefold() in _ACRONYMS and not name.isupper()) or name in _WORDS
         # "Paranal mount is stuck": that is a part of it, as it is before Wilson only.
-        if not is_word and word[0].casefold() not in ("mount", "mt") and is_telescope(name):
+        if word[0].casefold() not in ("mount", "mt") and is_named_telescope(name):
             found = name, text[start.end() + len(name) :]
         if name != typed:
             break

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterable
 
 _DAYS = (
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|mon|tues?|weds?|thu(?:rs?)?|fri|sat|sun"
@@ -28,7 +30,9 @@ _ZONES = (
     r"utc?|gmt|zulu|cet|cest|bst|wet|west|eet|eest|[aecmp][sd]t|ak[sd]t|ae[sd]t|jst|clt|clst|mjd|[hb]?jd|gps"
 )
 _TIME_WORD = re.compile(rf"{_DAYS}|{_MONTHS}|{_TIMES_OF_DAY}|{_SPANS}|{_WHEN}", re.IGNORECASE)
+_NAMED = re.compile(rf"{_DAYS}|{_MONTHS}|{_TIMES_OF_DAY}|week|weeks|month|months", re.IGNORECASE)
 _ZONE_OR_SCALE = re.compile(rf"{_ZONES}|t_?0|(?:mjd|[hb]?jd|gps)[\d.]+", re.IGNORECASE)
+_CLOCK = re.compile(r"\b\d{1,2}:\d\d\b")
 _PART = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+")
 
 
@@ -43,6 +47,36 @@ def _is_time(word: str) -> bool:
     return _ZONE_OR_SCALE.fullmatch(word) is not None or (
         bool(parts) and all(part.isdecimal() or _TIME_WORD.fullmatch(part) for part in parts)
     )
+
+
+def names_time(text: str) -> bool:
+    """Return whether a text names a day, a month, a time of day or a clock's time: "Monday", "3am", "28-Nov".
+
+    "half", "next" and "hours" tell when only beside such a name.
+    """
+    parts = [part for part in _PART.findall(text) if part.casefold() != "moon"]
+    return tells_time(text) and any(_NAMED.fullmatch(part) for part in parts)
+
+
+def begins_time(words: Iterable[str]) -> bool:
+    """Return whether words begin with some that name a time: "early this morning", but not "half of it"."""
+    said = (word.strip(",;:()[].!?") for word in words)
+    return any(map(names_time, itertools.takewhile(lambda word: word.isdecimal() or tells_time(word), said)))
+
+
+def split_time_at_start(text: str) -> tuple[str, str]:
+    """Return the words at a text's beginning that only say when, and the others.
+
+    "on Monday" and "we observed it" are those of "on Monday we observed it". Without a day's name or a
+    clock's time among them they are none.
+    """
+    words = text.split()
+    plain = [word.rstrip(",:;") for word in words]
+    count = next((at for at in range(len(words)) if not tells_time(" ".join(plain[: at + 1]))), len(words))
+    time = " ".join(plain[:count])
+    if not names_time(time) and _CLOCK.search(time) is None:
+        return "", text
+    return time, " ".join(words[count:])
 
 
 def without_time_at_end(text: str) -> str:

@@ -92,6 +92,11 @@ _OWN_STATE = re.compile(
 )
 _INSIDE = re.compile(r"(?:is|was|check)\s+(?P<what>.+?)\s+(?:in|inside|within|on|part of)\b.*", re.IGNORECASE)
 _POLITE_HEAD = re.compile(r"^(?:(?:please|pls|plz|hey|hi|hello|ok|okay|so)[\s,]+)+(?=\S)", re.IGNORECASE)
+_INTERJECTIONS = re.compile(
+    r"^(?:(?:sorry|fyi|btw|ugh|argh|oh|alas|unfortunately|sadly|damn)[\s,:]+)+(?=\S)", re.IGNORECASE
+)
+_ASKS_OF_EVENT = re.compile(r"(?:\S+ ){0,3}(?:is|was|has|had)  (?=\S)", re.IGNORECASE)
+"""Two blanks stand where the event's id did: "was S230518h observed by ZTF" asks, "S230518h was" tells."""
 _SEPARATOR_BEFORE = re.compile(r"^(?:[,:;/|…—]+\s*|[.?!>=&-]+\s+)+")
 
 MAX_SENTENCE_WORDS = 40
@@ -130,7 +135,12 @@ def read_question(
     folded = sentence.casefold()
     if (muting := read_muting(folded)) is not None and muting[0] in commands:
         return ParsedQuestion(command=muting[0], arguments=muting[1])
+    sentence = _INTERJECTIONS.sub("", sentence)
+    folded = sentence.casefold()
     if len(words) <= MAX_SENTENCE_WORDS:
+        is_asked = event_count == 1 and _ASKS_OF_EVENT.match(text) is not None
+        if is_asked and "observe" in commands and asks_who_observes(folded):
+            return ParsedQuestion(command="observe")
         found = _read_sentence(sentence, folded, event_count, commands)
         if found is not None:
             return found
@@ -219,10 +229,7 @@ def _read_sentence(
         return ParsedQuestion(topic=Topic.COINCIDENCE, arguments=plain)
     is_stopping = not event_count and nearest_to_stopping(plain) is not None
     if _VISIBLE.search(plain) and not is_stopping and (event_count or not _names_class(plain)):
-        rest = [
-            word for word in sentence.split() if word.casefold().strip(TRAILING_MARKS) not in _VISIBLE_FILLERS
-        ]
-        return ParsedQuestion(command="visible", arguments=" ".join(rest))
+        return ParsedQuestion(command="visible", arguments=_besides_visible(sentence))
     if event_count:
         topic = topic_of(plain)
         corrected = None if topic is not None else _corrected_detail(plain)
@@ -241,6 +248,15 @@ def _says_more_than_visible(words: str) -> bool:
     """Return whether words behind a telescope say anything else than that it can observe: "up tonight"."""
     plain = without_time_at_end(" ".join(unexplained_words(words)))
     return not set(plain.split()) <= _VISIBLE_FILLERS
+
+
+def _besides_visible(sentence: str) -> str:
+    """Return the words of a question about visibility that name sites and nights.
+
+    The word "not" is no name of the Nordic Optical Telescope unless it alone has capitals.
+    """
+    fillers = _VISIBLE_FILLERS if "NOT" in sentence and not sentence.isupper() else _VISIBLE_FILLERS | {"not"}
+    return " ".join(word for word in sentence.split() if word.casefold().strip(TRAILING_MARKS) not in fillers)
 
 
 def _read_grade_question(plain: str, event_count: int) -> ParsedQuestion | None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.app.factory import Factory
-from bot.commands.giving_up_sentences import read_giving_up
+from bot.commands.giving_up_sentences import read_giving_up, tells_reason
 from bot.commands.sentence_reports import ReportMeaning
 from formatters.models.notice import Notice
 from formatters.models.observation import ObservationStatus
@@ -182,6 +182,190 @@ async def test_the_command_that_is_shown_gives_the_plan_up(
     assert [(one.status, one.note) for one in await stored(factory, event)] == [
         (ObservationStatus.CANCELLED, reason)
     ]
+
+
+PARTS_OF_A_PLAN = [
+    "2 fields",
+    "field 3",
+    "fields 1-2",
+    "after 2 fields",
+    "half of the fields",
+    "the last field",
+]
+
+
+@settings(deadline=None)
+@given(
+    NAMES,
+    st.sampled_from(
+        [
+            *(
+                "did not",
+                "didn't",
+                "didnt",
+                "does not",
+                "doesn't",
+                "will not",
+                "won't",
+                "wont",
+                "cannot",
+                "cant",
+            ),
+            *("never", "could not", "would not"),
+        ]
+    ),
+    st.sampled_from(
+        [
+            *(
+                "give up",
+                "close",
+                "stop",
+                "cancel",
+                "abort",
+                "fail",
+                "lose time",
+                "shut down",
+                "break",
+                "sleep",
+            ),
+            *("skip it", "drop it", "quit", "complain", "disappoint", "miss it", "agree", "answer", "mind"),
+        ]
+    ),
+)
+def test_a_telescope_that_does_not_give_up_does_not(name: str, negation: str, act: str) -> None:
+    assert read_giving_up(f"{name} {negation} {act}") is None
+
+
+@settings(deadline=None)
+@given(
+    NAMES,
+    st.sampled_from(
+        ["can't", "cant", "couldnt", "didnt", "wont", "doesnt", "wouldnt", "can\u2019t", "hasnt"]
+    ),
+    st.sampled_from(["observe it", "open", "point", "start"]),
+)
+def test_negations_without_their_apostrophe(name: str, negation: str, act: str) -> None:
+    told = read_giving_up(f"{name} {negation} {act}" if negation != "hasnt" else f"{name} isnt open")
+    assert told is not None and (told.telescopes, told.words) == ((name,), "")
+
+
+@settings(deadline=None)
+@given(
+    NAMES,
+    BE,
+    STATES,
+    st.sampled_from(
+        [
+            *(
+                ", now up again",
+                " but it opened again",
+                ", ZTF isn't, so go there",
+                " or up",
+                " and reopened",
+            ),
+            *(" tomorrow", " next week", " to visitors", " until midnight", ", clearing now", ", not sure"),
+        ]
+    ),
+)
+def test_what_is_no_state_of_this_night(name: str, be: str, state: str, behind: str) -> None:
+    assert read_giving_up(f"{name} {be} {state}{behind}") is None
+
+
+@settings(deadline=None)
+@given(
+    NAMES,
+    st.sampled_from(
+        [
+            *(
+                "{} went down to 21.5 mag",
+                "{} is down to r=21.5",
+                "{} is down to the last",
+                "{} is off to a start",
+            ),
+            *(
+                "{} observed it through clouds",
+                "{} observed it before clouds",
+                "{} imaged despite the clouds",
+            ),
+            *("{} covered half before clouds", "{} is waiting for clouds to clear", "{} delayed by clouds"),
+            *("{} had thin clouds", "{} lost 2 hours to clouds", "{} lost an hour", "{} lost some time"),
+            *("{} lost the first half of the night", "magellanic clouds at {}", "LMC clouds with {}"),
+            *(
+                "{} reports an error circle",
+                "{} has an error in the plan",
+                "{} sees dust lanes",
+                "{} is too good",
+            ),
+            *("problem with the {} alert stream", "problem with {} data", "problems with the plan of {}"),
+            *("if {} is down", "ice cream at {}"),
+        ]
+    ),
+)
+def test_what_only_sounds_like_giving_up(name: str, sentence: str) -> None:
+    assert read_giving_up(sentence.format(name)) is None
+
+
+@settings(deadline=None)
+@given(
+    NAMES,
+    st.sampled_from(["aborted", "dropped", "skipped", "gave up", "stopped", "failed"]),
+    st.sampled_from(PARTS_OF_A_PLAN),
+)
+def test_who_gives_up_some_fields_is_not_offered_to_give_up_all(name: str, verb: str, what: str) -> None:
+    told = read_giving_up(f"{name} {verb} {what}")
+    assert told is not None and (told.meaning, told.telescopes) == (ReportMeaning.UNCLEAR, (name,))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *(
+            (text, True)
+            for text in ("", "clouds", ": clouds", "(clouds)", "too windy", ", bad weather", "tonight")
+        ),
+        *(
+            (text, True)
+            for text in ("it", "the plan", "because of wind", "due to ice", "it, clouds", "dome closed")
+        ),
+        *((text, False) for text in ("the party", "its seminar", "nothing", "my ToO on Monday", "the talk")),
+        *((text, False) for text in (", not Paranal", "but resumed", "tomorrow", "next week", "until 3")),
+    ],
+)
+def test_what_is_a_reason_behind_cancelled(text: str, expected: bool) -> None:
+    assert tells_reason(text) is expected
+
+
+@pytest.mark.parametrize(
+    "said", ["the party", "its seminar", "nothing", "my ToO on Monday", ", not ZTF", "field 3", "2 fields"]
+)
+async def test_what_else_is_cancelled_gives_no_plan_up(
+    factory: Factory, event: Notice, paranal: Telescope, said: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    before = await stored(factory, event)
+    text = await answer_text(factory, f"Paranal cancelled {said}", hours=21)
+    assert text.startswith("Nothing was") and "/gwevent observe Paranal cancel" in text
+    assert await stored(factory, event) == before
+
+
+@pytest.mark.parametrize(
+    "said", ["", " clouds", ": clouds", " because of clouds", " the plan, clouds", " it"]
+)
+async def test_a_plan_that_is_cancelled_is_given_up(
+    factory: Factory, event: Notice, paranal: Telescope, said: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    await answer_text(factory, f"Paranal cancelled{said}", hours=21)
+    assert [one.status for one in await stored(factory, event)] == [ObservationStatus.CANCELLED]
+
+
+@pytest.mark.parametrize("head", ["sorry, ", "Sorry ", "FYI: ", "btw ", "Ugh, ", "oh, "])
+async def test_what_is_called_out_before_a_sentence_counts_for_nothing(
+    factory: Factory, event: Notice, paranal: Telescope, head: str
+) -> None:
+    text = await answer_text(factory, f"{head}Paranal is down")
+    assert f"observe Paranal cancel down {event.superevent_id}" in text
+    assert "muted here" not in await answer_text(factory, f"{head}mute")
 
 
 async def test_each_of_several_telescopes_has_its_command(factory: Factory, event: Notice) -> None:

@@ -135,6 +135,94 @@ async def test_an_id_in_another_form_is_the_events_also_in_a_sentence(
     assert "Trigger1" in text and event.superevent_id not in text and "Trigger1 Trigger1" not in text
 
 
+@settings(deadline=None)
+@given(
+    st.sampled_from(
+        ["on Monday", "yesterday", "last night", "at 03:20 UTC", "on Nov 28 at 03:20", "this morning"]
+    ),
+    st.sampled_from(["ZTF observed it in r to 21", "we observed it with ZTF", "it was observed by ZTF"]),
+)
+def test_a_time_is_read_before_the_sentence_as_behind_it(time: str, sentence: str) -> None:
+    before, alone = read_observe_sentence(f"{time}, {sentence}"), read_observe_sentence(sentence)
+    assert isinstance(before, SentenceReport) and isinstance(alone, SentenceReport)
+    assert (before.meaning, before.words) == (alone.meaning, f"{alone.words} {time}")
+
+
+@pytest.mark.parametrize("said", ["for tonight", "for now", "for today", "for the night", "for good"])
+async def test_who_is_done_for_the_night_has_not_done_all(
+    factory: Factory, event: Notice, paranal: Telescope, said: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    before = await stored(factory, event)
+    for verb in ("done", "finished"):
+        text = await answer_text(factory, f"Paranal {verb} {said}", hours=21)
+        assert "Nothing was stored, since what that says of Paranal isn't clear." in text
+    assert await stored(factory, event) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("observing plan", "observation plan {0}", "observing schedule Paranal", "plan to observe {0}"),
+        *("plan and observe", "plan how to observe {0}", "plan not to observe", "Observing plans Paranal"),
+    ],
+)
+async def test_who_speaks_of_a_plan_makes_none(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    before = await stored(factory, event)
+    assert "Plan for Paranal" in await answer_text(factory, words.format(event.superevent_id))
+    assert await stored(factory, event) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            "was {0} observed by Paranal",
+            "has {0} been observed by Paranal",
+            "was {0} observed by Paranal in r",
+        ),
+        *("was it observed by Paranal", "did we observe {0} with Paranal", "when did Paranal observe it"),
+        *("which fields has Paranal observed", "when was {0} observed", "what did we observe last night"),
+        *(
+            "{0} not observed",
+            "{0} NOT observed yet",
+            "not yet observed",
+            "has it been observed with Paranal in r",
+        ),
+    ],
+)
+async def test_who_asks_what_was_observed_is_shown_it(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    text = await answer_text(factory, words.format(event.superevent_id), hours=21)
+    assert text.startswith(f"Observations of {event.superevent_id}") and "Paranal planned" in text
+
+
 def test_lines_of_fields_stay_lines_behind_observed() -> None:
     told = read_typed_report("observed ZTF r 21\n197.45 -23.38\n198 -23")
     assert told == SentenceReport(meaning=ReportMeaning.OBSERVED, words="ZTF r 21\n197.45 -23.38\n198 -23")
+
+
+@pytest.mark.parametrize("sentence", ["ZTF observed it", "Paranal done", "Paranal is down", "ZTF cancelled"])
+@pytest.mark.parametrize("quoted", ['"{}"', "\u201c{}\u201d", "\u2018{}\u2019", '"{}" !'])
+async def test_what_is_quoted_reports_nothing(
+    factory: Factory, event: Notice, paranal: Telescope, sentence: str, quoted: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    before = await stored(factory, event)
+    text = await answer_text(factory, quoted.format(sentence), hours=21)
+    assert "/gwevent observe" not in text
+    assert await stored(factory, event) == before
+
+
+@pytest.mark.parametrize("words", ["ZTF telescope", "the ZTF observatory", "ZTF"])
+@pytest.mark.parametrize("said", ["{} observed it", "{} observed the sky", "{} observed the field"])
+async def test_general_words_behind_an_instrument_make_it_no_site(
+    factory: Factory, event: Notice, words: str, said: str
+) -> None:
+    text = await answer_text(factory, said.format(words))
+    assert text.startswith("Nothing was stored") and "Palomar" not in text

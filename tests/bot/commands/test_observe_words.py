@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -57,6 +58,14 @@ def question(text: str) -> str:
         ("plan ZTF observe", ("observe change", "plan ZTF")),
         ("plan observe 12 ZTF", ("observe change", "plan 12 ZTF")),
         ("plan ZTF 12", None),
+        ("plan to observe", ("plan", "")),
+        ("plan to observe with ZTF", None),
+        ("plan ZTF and observe", ("plan", "ZTF")),
+        ("observing plan", ("plan", "")),
+        ("observation plan ZTF 12", ("plan", "ZTF 12")),
+        ("observations schedule ZTF", ("plan", "ZTF")),
+        ("observe plan ZTF", ("observe change", "plan ZTF")),
+        ("obs plan", ("observe change", "plan")),
         ("visible ZTF", None),
     ],
 )
@@ -367,3 +376,23 @@ def test_any_text_gets_an_answer(text: str) -> None:
         read(text)
     except FilterSyntaxError as error:
         assert str(error)
+
+
+@pytest.mark.parametrize("unit", ["fields", "pointings", "exposures"])
+@pytest.mark.parametrize("typed", ["2-3", "1-2", "2 to 3", "7-12", "10–12"])
+def test_about_so_many_fields_are_asked_about(typed: str, unit: str) -> None:
+    first, last = re.findall(r"\d+", typed)
+    assert f"fields {first} to {last}, or about so many" in question(f"ZTF done {typed} {unit} r 21")
+    assert read(f"ZTF done fields {typed} r 21").values.selection is not None
+
+
+@pytest.mark.parametrize("said", ["1-12", "1 to 12", "3,5,7"])
+def test_a_list_of_a_plans_fields_is_one(said: str) -> None:
+    assert read(f"ZTF done {said} fields r 21").values.selection is not None
+
+
+@pytest.mark.parametrize(
+    "word", ["half", "minute", "other", "next", "before", "hours", "times", "soon", "already"]
+)
+def test_what_names_no_time_is_not_asked_for_one(word: str) -> None:
+    assert f"“{word}” is nothing I know here" in question(f"ZTF done {word} of it")

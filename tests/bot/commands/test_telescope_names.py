@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bot.app.factory import Factory
-from bot.commands.observe_sentences import report_without_details
-from bot.commands.telescope_names import is_no_telescope, is_telescope, telescopes_at_start
+from bot.commands.observe_sentences import read_observe_sentence, report_without_details
+from bot.commands.telescope_names import (
+    is_doubtful_name,
+    is_named_telescope,
+    is_no_telescope,
+    is_telescope,
+    telescopes_at_start,
+)
 from formatters.models.notice import Notice
 from formatters.models.pointing import Telescope
 from tests.bot.commands.test_observe import answer_text, stored
@@ -60,6 +66,7 @@ def test_what_surely_is_none_is_never_offered(who: str, verb: str, what: str, by
     st.from_regex(r"[a-z]{3,9}", fullmatch=True),
 )
 def test_capitals_count_only_where_not_all_words_have_them(verb: str, by: str, word: str) -> None:
+    assume(not is_telescope(word.strip()))
     assert report_without_details(f"WE {verb.upper()} IT {by.upper()} {word.strip().upper()}") is None
 
 
@@ -120,6 +127,8 @@ async def test_a_report_without_a_telescope_is_asked_which(
     [
         ("Paranal is down", ("Paranal",), " is down"),
         ("the Dark Energy Camera's dome", ("Dark Energy Camera",), "'s dome"),
+        ("Paranal - down", ("Paranal",), " - down"),
+        ("Paranal \u2013 down", ("Paranal",), " \u2013 down"),
         ("Paranal: mount stuck", ("Paranal",), ": mount stuck"),
         ("Mount Wilson closed", ("Mount Wilson",), " closed"),
         ("ZTF, Keck and Palomar are", ("ZTF", "Keck", "Palomar"), " are"),
@@ -141,3 +150,78 @@ def test_the_telescopes_that_a_text_begins_with(text: str, names: tuple[str, ...
 def test_names_and_what_stands_behind_them_are_of_the_text(text: str) -> None:
     names, behind = telescopes_at_start(text)
     assert text.endswith(behind) and all(name in text for name in names)
+
+
+WORDS = [
+    "not",
+    "fast",
+    "arc",
+    "salt",
+    "git",
+    "int",
+    "magic",
+    "wise",
+    "winter",
+    "clay",
+    "lick",
+    "vista",
+    "hale",
+]
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([*WORDS, "stella", "shane", "alma", "john", "wilson"]),
+    st.sampled_from(
+        [
+            *(
+                "{} done",
+                "{} finished",
+                "{} cancelled",
+                "{} done 2 r 21",
+                "{} is done with it",
+                "{} observed it",
+            ),
+            *("{} observed", "{} observed in r to 21", "it was observed by {}"),
+            *("{} is down", "it was observed by {} in r", "{} cancelled because of clouds"),
+        ]
+    ),
+)
+def test_a_word_that_is_a_telescopes_name_too_names_none_in_small_letters(word: str, sentence: str) -> None:
+    assert is_telescope(word) and not is_named_telescope(word)
+    told = read_observe_sentence(sentence.format(word))
+    # A sentence without a telescope is asked for one, and stores nothing.
+    assert told is None or (not isinstance(told, str) and word not in f"{told.telescopes} {told.words}")
+
+
+@pytest.mark.parametrize("name", ["ZTF", "FAST", "WINTER", "Winter", "Wise", "Keck", "NOT", "Mount Wilson"])
+def test_a_name_with_its_capitals_names_a_telescope(name: str) -> None:
+    assert is_named_telescope(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["Winter", "Magic", "Wise", "Clay", "Lick", "Vista", "Hale", "Stella", "Shane"]
+)
+@pytest.mark.parametrize(
+    "said", ["done", "finished!", "completed", "cancelled", "cancelled because of clouds"]
+)
+async def test_a_word_that_begins_a_sentence_stores_nothing(
+    factory: Factory, event: Notice, paranal: Telescope, name: str, said: str
+) -> None:
+    assert is_doubtful_name(name)
+    await answer_text(factory, "observe Paranal plan 4")
+    before = await stored(factory, event)
+    for sentence in (f"{name} {said}", f"{name} {said}".upper()):
+        text = await answer_text(factory, sentence, hours=21)
+        assert text.startswith("Nothing was") and "/gwevent observe" in text
+    assert await stored(factory, event) == before
+
+
+@pytest.mark.parametrize(
+    "words", ["{0} is not up at Paranal", "is {0} not visible from Paranal", "not up tonight"]
+)
+async def test_not_is_no_site_of_a_question(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    text = await answer_text(factory, words.format(event.superevent_id))
+    assert "Visibility tonight" in text and "La Palma" not in text

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.commands.people_questions import asks_who_observes
-from bot.commands.time_words import tells_time, without_time_at_end
+from bot.commands.time_words import (
+    begins_time,
+    names_time,
+    split_time_at_start,
+    tells_time,
+    without_time_at_end,
+)
 
 NAMES = [name for names in (calendar.day_name, calendar.day_abbr, calendar.month_name[1:]) for name in names]
 TIMES = st.one_of(
@@ -41,3 +47,53 @@ def test_what_may_be_a_name_tells_no_time(text: str) -> None:
 def test_a_time_at_the_end_of_a_question_changes_nothing_of_it(question: str, time: str) -> None:
     assert without_time_at_end(f"{question} on {time}") == question
     assert asks_who_observes(f"{question} {time}".casefold())
+
+
+@settings(deadline=None)
+@given(TIMES.filter(lambda text: not text.startswith(("MJD", "UTC")) and "ago" not in text), CASES)
+def test_days_months_and_times_of_day_name_a_time(text: str, case: object) -> None:
+    assert callable(case) and names_time(case(text)) and begins_time(case(f"early {text} it was").split())
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "moon",
+                "half",
+                "next",
+                "early",
+                "hours",
+                "minute",
+                "times",
+                "other",
+                "before",
+                "soon",
+                "of",
+                "min",
+            ]
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_words_that_need_a_name_beside_them_name_no_time(words: list[str]) -> None:
+    assert tells_time(" ".join(words)) and not names_time(" ".join(words))
+    assert not begins_time([*words, "fields", "Monday"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("on Monday we observed it", ("on Monday", "we observed it")),
+        ("On Monday, ZTF did", ("On Monday", "ZTF did")),
+        ("at 03:20 UTC ZTF did", ("at 03:20 UTC", "ZTF did")),
+        ("now ZTF did", ("", "now ZTF did")),
+        ("last observed", ("", "last observed")),
+        ("ZTF did", ("", "ZTF did")),
+        ("", ("", "")),
+    ],
+)
+def test_a_time_at_the_start(text: str, expected: tuple[str, str]) -> None:
+    assert split_time_at_start(text) == expected
