@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
+from bot.store import schema
+from bot.store.outbox.models import DeliveryState
 from formatters.posts.drill import ACKNOWLEDGE_DRILL_ACTION
 from tests.support.factories import Clock, subscribe
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +34,17 @@ async def posts(local_slack: LocalSlack, channel: str, count: int) -> list[dict[
     return local_slack.messages(channel)
 
 
+async def wait_until_recorded(factory: Factory) -> None:
+    """Wait until all that Slack took is written down as sent: the steps count from that time."""
+
+    async def is_recorded() -> bool:
+        async with factory.database.read_transaction() as connection:
+            states = (await connection.execute(select(schema.deliveries.c.state))).scalars().all()
+        return set(states) == {DeliveryState.SENT.value}
+
+    await wait_until(is_recorded)
+
+
 async def press(local_slack: LocalSlack, channel: str, message: dict[str, Any]) -> str:
     done = await local_slack.press(channel, message["ts"], ACKNOWLEDGE_DRILL_ACTION)
     answer = await done.wait_for_answer(15)
@@ -47,6 +62,7 @@ async def test_a_drill_is_begun_taken_and_told(
     [first] = await posts(local_slack, channel, 1)
     assert "DRILL" in first["text"] and "<!subteam^S1>" in first["text"]
     assert "has been running here since 12:00:00 UTC" in await typed(local_slack, channel, "drill #1")
+    await wait_until_recorded(factory)
     clock.advance(minutes=5)
     bot.wakeups.escalations.set()
     second = (await posts(local_slack, channel, 2))[-1]
