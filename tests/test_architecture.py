@@ -131,24 +131,6 @@ def test_no_constructor_but_the_factories_takes_more_than_a_reader_can_hold() ->
     assert {name: count for name, count in counts.items() if count > MAX_CONSTRUCTOR_ARGUMENTS} == {}
 
 
-def _is_session_call(function: ast.expr) -> bool:
-    return ast.unparse(function).endswith(("session.post", "session.put", "session.request"))
-
-
-def test_whatever_may_be_sent_under_a_lease_has_a_guarded_body() -> None:
-    """Else a worker that was paused would send what another one has sent meanwhile."""
-    posts = [
-        (dotted(path), {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords})
-        for path in SOURCES
-        if "slack" in path.parts or path.name == "webhook.py"
-        for node in syntax_nodes(path)
-        if isinstance(node, ast.Call) and _is_session_call(node.func)
-    ]
-    assert len(posts) >= 3
-    for module, arguments in posts:
-        assert arguments.get("data", "").startswith("guarded_body("), module
-
-
 def test_bot_has_at_most_two_loose_modules() -> None:
     loose = {path.name for path in (ROOT / "bot").glob("*.py")} - {"__init__.py", "__main__.py"}
     assert loose == {"settings.py", "logs.py"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from bot.runtime.polling_worker import run_polling_worker
 from bot.runtime.running_timeout import running_timeout
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
-from bot.slack.lease_check import LeaseLost, guarded_body, send_only_while
+from bot.slack.lease_check import LeaseLost, install_lease_check, send_only_while
 from bot.store.channels.escalation_reports import EscalationReports
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
@@ -80,11 +79,7 @@ async def _post(
         async with (
             running_timeout(TIMEOUT_S),
             session.post(
-                url,
-                data=guarded_body(json.dumps(body).encode()),
-                headers={"Content-Type": "application/json", **headers},
-                allow_redirects=False,
-                proxy=proxy_for(url),
+                url, json=body, headers=headers, allow_redirects=False, proxy=proxy_for(url)
             ) as answer,
         ):
             if not 200 <= answer.status < 300:
@@ -172,6 +167,7 @@ class WebhookNotifier:
     async def run(self) -> None:
         """Send calls until cancelled; while the store is unavailable it waits."""
         async with aiohttp.ClientSession() as session:
+            install_lease_check(session)
             await run_polling_worker(
                 lambda: self._send_next(session),
                 self._wakeups.webhook,

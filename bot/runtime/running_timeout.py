@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
-from types import TracebackType
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 TICK_S = 0.5
 PAUSE_THRESHOLD_S = 1.0
@@ -13,38 +13,37 @@ GRACE_AFTER_PAUSE_S = 2.0
 """Minimum time left after a pause: a response may wait in the socket, unread."""
 
 
-def running_timeout(seconds: float) -> AbstractAsyncContextManager[None]:
-    """Raise TimeoutError in the `async with` block after this process has been running for `seconds`.
+@asynccontextmanager
+async def running_timeout(seconds: float) -> AsyncIterator[None]:
+    """Raise TimeoutError in the block after this process has been running for `seconds`.
 
     asyncio.timeout fires as soon as a paused process continues, and discards the response that arrived during
     the pause: a message that was posted would count as possibly not posted.
     """
-    return _RunningTimeout(seconds)
+    async with asyncio.timeout(None) as limit:
+        ticks = _Ticker(limit, seconds)
+        ticks.start()
+        try:
+            yield
+        finally:
+            ticks.stop()
 
 
-class _RunningTimeout(AbstractAsyncContextManager[None]):
-    # No generator, which takes three times as long: each of a thousand posts enters one.
-    def __init__(self, seconds: float) -> None:
-        self._limit = asyncio.timeout(None)
+class _Ticker:
+    def __init__(self, limit: asyncio.Timeout, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._limit = limit
         self._left = seconds
         self._timer: asyncio.TimerHandle | None = None
 
-    async def __aenter__(self) -> None:
-        await self._limit.__aenter__()
-        self._loop = asyncio.get_running_loop()
-        self._start()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        await self._limit.__aexit__(kind, error, traceback)
-
-    def _start(self) -> None:
+    def start(self) -> None:
         wait = min(TICK_S, self._left)
         due = self._loop.time() + wait
         self._timer = self._loop.call_at(due, self._tick, due, wait)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _tick(self, due: float, counted: float) -> None:
         self._left -= counted
@@ -53,4 +52,4 @@ class _RunningTimeout(AbstractAsyncContextManager[None]):
         if self._left <= 0:
             self._limit.reschedule(self._loop.time())
         else:
-            self._start()
+            self.start()

@@ -24,7 +24,7 @@ from bot.slack.errors import (
     Unavailable,
     Unlisted,
 )
-from bot.slack.lease_check import guarded_body
+from bot.slack.lease_check import install_lease_check
 from bot.slack.message_metadata import DeliveryMetadata
 from bot.slack.message_parts import DroppedPart, MessagePart
 from bot.slack.responses import failure_from_answer, required_text, required_ts
@@ -90,6 +90,7 @@ class SlackClient:
         on_call: OnCall = no_op,
     ) -> None:
         self._session = session
+        install_lease_check(session)
         self.web = create_web_client(token, api_url, session)
         """slack_sdk's client with this token, for Bolt."""
         # It makes each call once: what is retried, and when, is decided in bot.delivery.
@@ -331,7 +332,7 @@ class SlackClient:
         try:
             async with (
                 running_timeout(UPLOAD_TIMEOUT_S),
-                self._session.post(url, data=guarded_body(body), proxy=proxy_for(url)) as answer,
+                self._session.post(url, data=body, proxy=proxy_for(url)) as answer,
             ):
                 if answer.status != 200:
                     raise OutcomeUnknown(f"HTTP {answer.status} for an upload")

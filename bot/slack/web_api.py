@@ -14,11 +14,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
-import orjson
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.runtime.http_proxy import proxy_for
-from bot.slack.lease_check import guarded_body
 
 JSON_METHODS = frozenset(
     {
@@ -70,15 +68,15 @@ class WebApi:
         """
         given = {name: value for name, value in arguments.items() if value is not None}
         if method in JSON_METHODS:
-            headers, body = self._json_headers, encode_json(given)
+            headers, body = self._json_headers, json.dumps(given).encode()
         else:
             headers, body = self._form_headers, urlencode(form_values(given)).encode()
         url = self._base_url + method
         async with self._session.post(
-            url, data=guarded_body(body), headers=headers, proxy=self._proxy, allow_redirects=False
+            url, data=body, headers=headers, proxy=self._proxy, allow_redirects=False
         ) as response:
             answer = await response.read()
-        return Answer(response.status, response.headers, parse_json(answer))
+        return Answer(response.status, response.headers, _parse_json(answer))
 
 
 def form_values(arguments: Mapping[str, Any]) -> dict[str, str]:
@@ -98,24 +96,7 @@ def _form_value(value: object) -> str:
     return str(value)
 
 
-def encode_json(arguments: Mapping[str, Any]) -> bytes:
-    """Return arguments as JSON in UTF-8."""
-    try:
-        return orjson.dumps(arguments)
-    except orjson.JSONEncodeError:
-        # Half of a surrogate pair, or an integer beyond 64 bits.
-        return json.dumps(arguments).encode()
-
-
-def parse_json(body: bytes) -> object:
-    """Return the JSON value in a body; None if there is none.
-
-    An integer beyond 64 bits may become a float.
-    """
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        pass
+def _parse_json(body: bytes) -> object:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

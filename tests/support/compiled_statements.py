@@ -1,7 +1,6 @@
 """One cache of compiled statements for the engines of all tests in a process.
 
-SQLAlchemy compiles a statement once for each engine. Each test has an engine of its own, and compiling took
-15 to 30 % of the CPU time of tests that use the store.
+SQLAlchemy compiles a statement once for each engine. Each test has an engine of its own.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from bot.slack.client import SlackClient
 from bot.slack.errors import OutcomeUnknown
 from bot.slack.message_metadata import DeliveryMetadata
 from bot.slack.responses import failure_from_answer
-from bot.slack.web_api import JSON_METHODS, Answer, WebApi, encode_json, form_values, parse_json
+from bot.slack.web_api import JSON_METHODS, Answer, WebApi, form_values
 from formatters.blockkit.message import Message
 
 
@@ -121,40 +121,6 @@ def test_a_form_has_scalars_as_slack_sdk_writes_them() -> None:
     theirs = convert_bool_to_0_or_1({name: v for name, v in given_values.items() if v is not None})
     assert theirs is not None
     assert form_values(given_values) == {name: str(value) for name, value in theirs.items()}
-
-
-SURROGATES = st.characters(categories=["Cs"])
-
-
-def json_values(integers: st.SearchStrategy[int]) -> st.SearchStrategy[Any]:
-    texts = st.text() | st.text(SURROGATES | st.characters())
-    floats = st.floats(allow_nan=False, allow_infinity=False)
-    return st.recursive(
-        st.none() | st.booleans() | integers | floats | texts,
-        lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
-        max_leaves=10,
-    )
-
-
-@given(st.dictionaries(st.text(), json_values(st.integers())))
-def test_whatever_json_can_hold_is_encoded_and_nothing_is_lost(arguments: dict[str, Any]) -> None:
-    """Half of a surrogate pair and an integer beyond 64 bits too, which the fast encoder refuses."""
-    assert json.loads(encode_json(arguments)) == arguments
-
-
-@given(json_values(st.integers(-(2**63), 2**64 - 1)), st.booleans())
-def test_an_answer_is_read_whether_its_characters_are_escaped_or_not(value: Any, escaped: bool) -> None:
-    body = json.dumps(value, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
-    assert parse_json(body) == json.loads(body)
-
-
-@given(st.binary() | st.sampled_from([b"", b"NaN", b"[" * 100_000, b'{"a":' * 5_000, b"<html>", b'"\xff"']))
-def test_a_body_that_is_no_json_is_none(body: bytes) -> None:
-    try:
-        expected = json.loads(body)
-    except (ValueError, RecursionError):
-        expected = None
-    assert parse_json(body) == expected or str(expected) == "nan"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
