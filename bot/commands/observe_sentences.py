@@ -73,6 +73,11 @@ _FOR_NOW = re.compile(
     r"for (?:now|today|tonight|good|sure|(?:the|this) (?:night|day|evening|morning|run|moment))\W*$",
     re.IGNORECASE,
 )
+_BREAKS_OFF = re.compile(
+    r"(?:.*[\s,;:])?(?:for|with|on|at|in|by|from|to|of|and|or|but|because|due|the|an?|until|as)[\W_]*",
+    re.IGNORECASE,
+)
+"""What ends with a word that wants another: "done for" is said of a telescope that is of no more use."""
 _IN_QUOTES = re.compile(r"\"[^\"]*\"\W*|'[^']*'\W*")
 _BESIDES_NOT = re.compile(
     r"(?: (?:yet|so far|at all|tonight|today|now|by (?:us|any(?:one|body))))*\W*", re.IGNORECASE
@@ -144,13 +149,14 @@ def _checked_report(sentence: str, name: str, verb: str, rest: str) -> str | Sen
     """Return a sentence that stores something, or what it may mean where that isn't sure.
 
     "ZTF cancelled clouds" gives a plan up, and "ZTF cancelled the seminar" may not; "ZTF finished for
-    tonight" tells nothing of its fields; "Winter finished" may be no telescope's.
+    tonight" tells nothing of its fields, and neither does "ZTF done for"; "Winter finished" may be no telescope's.
     """
     # Capitals of the whole sentence say nothing of the name.
     is_sure = not is_doubtful_name(name.title() if sentence.isupper() else name) or any(
         map(str.isdigit, rest)
     )
-    if _FOR_NOW.match(rest) or (_is_cancelling(verb) and names_fields(rest)):
+    breaks_off = _BREAKS_OFF.fullmatch(rest) is not None
+    if breaks_off or _FOR_NOW.match(rest) or (_is_cancelling(verb) and names_fields(rest)):
         return SentenceReport(meaning=ReportMeaning.UNCLEAR, telescopes=(name,))
     if _is_cancelling(verb) and not (is_sure and tells_reason(rest)):
         return SentenceReport(

@@ -160,6 +160,18 @@ async def test_who_is_done_for_the_night_has_not_done_all(
     assert await stored(factory, event) == before
 
 
+@pytest.mark.parametrize("last", ["for", "with", "on", "because of", "due to", "until", "12 r and", "but"])
+async def test_a_sentence_that_breaks_off_stores_nothing(
+    factory: Factory, event: Notice, paranal: Telescope, last: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    before = await stored(factory, event)
+    for end in ("", ".", " …", "…", "-"):
+        text = await answer_text(factory, f"Paranal done {last}{end}", hours=21)
+        assert "Nothing was stored, since what that says of Paranal isn't clear." in text
+    assert await stored(factory, event) == before
+
+
 @pytest.mark.parametrize(
     "words",
     [
