@@ -149,7 +149,8 @@ def _checked_report(sentence: str, name: str, verb: str, rest: str) -> str | Sen
     """Return a sentence that stores something, or what it may mean where that isn't sure.
 
     "ZTF cancelled clouds" gives a plan up, and "ZTF cancelled the seminar" may not; "ZTF finished for
-    tonight" tells nothing of its fields, and neither does "ZTF done for"; "Winter finished" may be no telescope's.
+    tonight" tells nothing of its fields, and neither does "ZTF done for"; "Winter finished" may be no
+    telescope's.
     """
     # Capitals of the whole sentence say nothing of the name.
     is_sure = not is_doubtful_name(name.title() if sentence.isupper() else name) or any(
