@@ -80,6 +80,8 @@ _VISIBLE = words_pattern(
     "sees? observed? observable observability visible visibility rises? rising sets? up point reach"
     " airmass tonight"
 )
+_OBSERVED = re.compile(r"^(?!.*\bbe\b).*\bobserved\b")
+"""Of something in the past; what can be observed is still to come."""
 _VISIBLE_FILLERS = _words(
     """what whats can could will would is are be it its the we i you to from see sees observe observed
     observable visible visibility observability when does do this that event rise rises set sets up
@@ -232,6 +234,11 @@ def _read_sentence(
         return command
     if event_count and asks_about(plain, Topic.COINCIDENCE):
         return ParsedQuestion(topic=Topic.COINCIDENCE, arguments=plain)
+    if "observe" in commands and _OBSERVED.search(plain):
+        # "I think ZTF observed it" asks for no visibility.
+        unclear = read_unclear_report(sentence, _says_more_than_visible, own)
+        if unclear is not None:
+            return _as_report(unclear)
     is_stopping = not event_count and nearest_to_stopping(plain) is not None
     if _VISIBLE.search(plain) and not is_stopping and (event_count or not _names_class(plain)):
         return ParsedQuestion(command="visible", arguments=_besides_visible(sentence))
