@@ -39,6 +39,7 @@ from bot.commands.event_questions import EventQuestions, GetPermalink
 from bot.commands.galaxies import GalaxiesCommand, ProvideMarkedImage
 from bot.commands.mute import MuteCommand, Mutes
 from bot.commands.observation_reports import ObservationReports
+from bot.commands.own_telescopes import OwnTelescopes
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
@@ -318,7 +319,8 @@ class Factory(Repositories):
         questions = EventQuestions(
             events, self.notices, default_events, self.threads, people, clock, get_permalink
         )
-        return CommandRouter(handlers, questions, authorizer, clock)
+        own_telescopes = OwnTelescopes(self.sites)
+        return CommandRouter(handlers, questions, authorizer, clock, own_telescopes.names)
 
     def create_observation_reports(
         self, clock: Callable[[], datetime], wakeups: Wakeups

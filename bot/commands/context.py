@@ -14,6 +14,9 @@ class CommandContext:
     user_id: str
     thread_ts: str | None = None
     """The root of the thread in which they ask; None outside of threads."""
+    own_telescopes: frozenset[str] = frozenset()
+    """The telescopes that the channel names itself, as `telescope_names` folds them; loaded where a sentence
+    is read."""
 
     @property
     def channel(self) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from bot.commands.sentence_reports import ReportMeaning, SentenceReport
-from bot.commands.telescope_names import telescopes_at_start
+from bot.commands.telescope_names import NO_OWN_NAMES, OwnNames, telescopes_at_start
 from bot.commands.time_words import without_time_at_end
 
 _BE = (
@@ -147,16 +147,16 @@ _NEGATIONS = (
 """Patterns of negations, as they are typed on a phone too, and what each stands for."""
 
 
-def read_giving_up(sentence: str) -> SentenceReport | None:
+def read_giving_up(sentence: str, own: OwnNames = NO_OWN_NAMES) -> SentenceReport | None:
     """Return which telescopes give up, and why, for a sentence that says so; None for others."""
     said = " ".join(sentence.replace("’", "'").strip(" .!").split())
     for pattern, long in _NEGATIONS:
         said = re.sub(pattern, long, said, flags=re.IGNORECASE)
-    telescopes, rest = telescopes_at_start(said)
+    telescopes, rest = telescopes_at_start(said, own)
     if telescopes:
         return _giving_up(telescopes, re.sub(r"^(?:'s)?[ :,;\u2013\u2014-]*", "", rest))
     for at in () if _ASKS.match(said) else _AT.finditer(said):
-        telescopes, rest = telescopes_at_start(said[at.end() :])
+        telescopes, rest = telescopes_at_start(said[at.end() :], own)
         if telescopes:
             return _giving_up(telescopes, f"{said[: at.start()].strip()} {rest.strip()}".strip())
     return None

@@ -122,8 +122,8 @@ class ObservationPlans:
     ) -> EventPlan:
         if target.site is None:
             raise CommandError(
-                f"{target.name} is at no site of this channel, so nothing can be planned for it here: paste"
-                " its fields, one on each line."
+                f"{target.name} is at no site of this channel, so gwevent can't plan"
+                f" {superevent.superevent_id} for it here: paste its fields, one on each line."
             )
         request, export = await asyncio.to_thread(
             read_plan_request, f"{target.site.name} {words.plan_words}", own

@@ -10,6 +10,8 @@ from bot.commands.giving_up_sentences import names_fields, read_giving_up, tells
 from bot.commands.observe_values import parse_values
 from bot.commands.sentence_reports import ReportMeaning, SentenceReport
 from bot.commands.telescope_names import (
+    NO_OWN_NAMES,
+    OwnNames,
     is_doubtful_name,
     is_named_telescope,
     is_no_telescope,
@@ -21,8 +23,7 @@ _REPORT = re.compile(
     r"^(?P<name>\S+(?: \S+){0,3}?) (?P<verb>done|finished|completed|cancelled|canceled)\b(?P<rest>.*)$",
     re.IGNORECASE,
 )
-
-
+_ARTICLE = re.compile(r"^(?:the|our) (?=\S)", re.IGNORECASE)
 _OBSERVING = re.compile(
     r"^(?P<who>(?:i|we)(?:'m|'re|'ll|'ve| am| are| will| have)? |im |me )?(?:(?:now|also|just|still) )?"
     r"(?P<verb>observe|observing|observed)\b(?P<rest>.*)$",
@@ -73,6 +74,11 @@ _FOR_NOW = re.compile(
     r"for (?:now|today|tonight|good|sure|(?:the|this) (?:night|day|evening|morning|run|moment))\W*$",
     re.IGNORECASE,
 )
+_BREAKS_OFF = re.compile(
+    r"(?:.*[\s,;:])?(?:for|with|on|at|in|by|from|to|of|and|or|but|because|due|the|an?|until|as)[\W_]*",
+    re.IGNORECASE,
+)
+"""What ends with a word that wants another: "done for" is said of a telescope that is of no more use."""
 _IN_QUOTES = re.compile(r"\"[^\"]*\"\W*|'[^']*'\W*")
 _BESIDES_NOT = re.compile(
     r"(?: (?:yet|so far|at all|tonight|today|now|by (?:us|any(?:one|body))))*\W*", re.IGNORECASE
@@ -89,39 +95,40 @@ TOLD = "observed"
 """The verb of a report that is told, in small letters; `done` behind `observe` says what it means."""
 
 
-def read_observe_sentence(sentence: str) -> str | SentenceReport | None:
+def read_observe_sentence(sentence: str, own: OwnNames = NO_OWN_NAMES) -> str | SentenceReport | None:
     """Return the report that a sentence tells, or what stands after `observe` for it; None for others.
 
-    It begins with a telescope and "done", where only names that gwevent knows by itself count, since such a
-    sentence stores something; or somebody says of themselves that they observe.
+    It begins with a telescope and "done", where only names count that gwevent knows by itself, or the channel
+    by its sites, since such a sentence stores something; or somebody says of themselves that they observe.
     """
     if _IN_QUOTES.fullmatch(sentence):
         # Somebody else's words.
         return None
     time, told = split_time_at_start(sentence)
-    report = _read_report(told) if time else None
+    report = _read_report(told, own) if time else None
     if isinstance(report, SentenceReport) and report.meaning is ReportMeaning.OBSERVED:
         return _observed(f"{report.words} {time}")
-    return _read_report(sentence)
+    return _read_report(sentence, own)
 
 
-def _read_report(sentence: str) -> str | SentenceReport | None:
+def _read_report(sentence: str, own: OwnNames) -> str | SentenceReport | None:
     """Do the same for a sentence that begins with no time."""
     if _NOT_OBSERVING.match(sentence):
-        return read_giving_up(sentence) or "not observing"
-    if (name := report_without_details(sentence)) is not None:
+        return read_giving_up(sentence, own) or "not observing"
+    if (name := report_without_details(sentence, own)) is not None:
         return _observed(_quoted(name))
-    reported = _REPORT.match(sentence)
-    if reported is not None and not is_named_telescope(reported["name"]):
+    told_of = _ARTICLE.sub("", sentence)
+    reported = _REPORT.match(told_of)
+    if reported is not None and not is_named_telescope(reported["name"], own):
         reported = None
     if reported is None or not _is_cancelling(reported["verb"]):
         # "ZTF cancelled: clouds" gives up by its verb, whatever stands behind.
-        given_up = read_giving_up(sentence)
+        given_up = read_giving_up(sentence, own)
         if given_up is not None:
             return given_up
-    if (report := _told_with_values(sentence)) is not None:
+    if (report := _told_with_values(sentence, own)) is not None:
         return report
-    if (told := _DONE_WITH.fullmatch(sentence)) is not None and is_named_telescope(told["name"]):
+    if (told := _DONE_WITH.fullmatch(sentence)) is not None and is_named_telescope(told["name"], own):
         return _observed(f"{told['name']} {told['rest'].strip(' ,.;:')}")
     if (said := _OBSERVING.match(sentence)) is not None:
         rest = said["rest"].strip(" .!,")
@@ -133,7 +140,7 @@ def _read_report(sentence: str) -> str | SentenceReport | None:
         return SentenceReport(meaning=ReportMeaning.NO_TELESCOPE, words=nobody["values"] or "")
     if reported is None:
         return None
-    return _checked_report(sentence, reported["name"], reported["verb"], reported["rest"].strip())
+    return _checked_report(told_of, reported["name"], reported["verb"], reported["rest"].strip())
 
 
 def _is_cancelling(verb: str) -> bool:
@@ -144,13 +151,15 @@ def _checked_report(sentence: str, name: str, verb: str, rest: str) -> str | Sen
     """Return a sentence that stores something, or what it may mean where that isn't sure.
 
     "ZTF cancelled clouds" gives a plan up, and "ZTF cancelled the seminar" may not; "ZTF finished for
-    tonight" tells nothing of its fields; "Winter finished" may be no telescope's.
+    tonight" tells nothing of its fields, and neither does "ZTF done for"; "Winter finished" may be no
+    telescope's.
     """
     # Capitals of the whole sentence say nothing of the name.
     is_sure = not is_doubtful_name(name.title() if sentence.isupper() else name) or any(
         map(str.isdigit, rest)
     )
-    if _FOR_NOW.match(rest) or (_is_cancelling(verb) and names_fields(rest)):
+    breaks_off = _BREAKS_OFF.fullmatch(rest) is not None
+    if breaks_off or _FOR_NOW.match(rest) or (_is_cancelling(verb) and names_fields(rest)):
         return SentenceReport(meaning=ReportMeaning.UNCLEAR, telescopes=(name,))
     if _is_cancelling(verb) and not (is_sure and tells_reason(rest)):
         return SentenceReport(
@@ -170,25 +179,29 @@ def read_typed_report(text: str) -> str | SentenceReport:
     return text if told is None else SentenceReport(meaning=ReportMeaning.OBSERVED, words=text[told.end() :])
 
 
-def read_unclear_report(sentence: str, says_something: Callable[[str], bool]) -> SentenceReport | None:
+def read_unclear_report(
+    sentence: str, says_something: Callable[[str], bool], own: OwnNames = NO_OWN_NAMES
+) -> SentenceReport | None:
     """Return the telescopes of which a sentence that nothing else understands says something; None without.
 
     `says_something` tells whether words beside the telescopes' names mean anything.
     """
     for start in re.finditer(r"(?<!\S)(?=\S)", sentence):
-        telescopes, behind = telescopes_at_start(sentence[start.start() :])
+        telescopes, behind = telescopes_at_start(sentence[start.start() :], own)
         if telescopes:
             told = says_something(f"{sentence[: start.start()]} {behind}")
             return SentenceReport(meaning=ReportMeaning.UNCLEAR, telescopes=telescopes) if told else None
     return None
 
 
-def read_statement(sentence: str, says_something: Callable[[str], bool]) -> SentenceReport | None:
+def read_statement(
+    sentence: str, says_something: Callable[[str], bool], own: OwnNames = NO_OWN_NAMES
+) -> SentenceReport | None:
     """Return the telescopes that a sentence says to be, to have or to have done something; None for others.
 
     They stand first: "Paranal is slewing", "ZTF started".
     """
-    telescopes, behind = telescopes_at_start(sentence)
+    telescopes, behind = telescopes_at_start(sentence, own)
     if not telescopes or _STATES.match(behind) is None or not says_something(behind):
         return None
     return SentenceReport(meaning=ReportMeaning.UNCLEAR, telescopes=telescopes)
@@ -203,10 +216,10 @@ def _quoted(name: str) -> str:
     return '"{}"'.format(name.replace('"', ""))
 
 
-def _told_with_values(sentence: str) -> SentenceReport | None:
+def _told_with_values(sentence: str, own: OwnNames) -> SentenceReport | None:
     """Return the report of "ZTF observed it in r to 21.5" or "it was observed by ZTF in r"."""
     found = _TOLD_FIRST.fullmatch(sentence)
-    if found is not None and is_named_telescope(found["name"]) and not _is_negation(found):
+    if found is not None and is_named_telescope(found["name"], own) and not _is_negation(found):
         return _observed(f"{found['name']} {found['rest'].strip(' ,;:.!')}")
     found = _TOLD_LAST.fullmatch(sentence)
     if found is None:
@@ -215,7 +228,7 @@ def _told_with_values(sentence: str) -> SentenceReport | None:
     for by in _BY_WORDS.finditer(said):
         named = said[by.end() :].split()
         for count in range(min(4, len(named)), 0, -1):
-            if is_named_telescope(" ".join(named[:count]).strip(",;:")):
+            if is_named_telescope(" ".join(named[:count]).strip(",;:"), own):
                 return _observed(f"{' '.join(named)} {said[: by.start()]}")
     return SentenceReport(meaning=ReportMeaning.NO_TELESCOPE, words=_values(said)) if found["event"] else None
 
@@ -234,7 +247,7 @@ def _values(text: str) -> str:
     return text
 
 
-def report_without_details(sentence: str) -> str | None:
+def report_without_details(sentence: str, own: OwnNames = NO_OWN_NAMES) -> str | None:
     """Return the telescope of a sentence that says only that it observed: "we observed it with ZTF".
 
     Whether all fields of its plan are meant would be a guess. None for other sentences, those with a band, a
@@ -249,7 +262,7 @@ def report_without_details(sentence: str) -> str | None:
         if found is None:
             continue
         name = found["name"]
-        if is_named_telescope(name) or (number == 0 and _looks_like_name(name, told[0])):
+        if is_named_telescope(name, own) or (number == 0 and _looks_like_name(name, told[0])):
             return name
     return None
 

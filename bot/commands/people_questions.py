@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bot.commands.telescope_names import is_telescope
+from bot.commands.telescope_names import NO_OWN_NAMES, OwnNames, is_telescope
 from bot.commands.time_words import without_time_at_end
 
 _OBSERVES = re.compile(
@@ -44,12 +44,12 @@ def wants_to_take(plain: str) -> bool:
     return _TAKING.fullmatch(plain) is not None
 
 
-def asks_who_observes(plain: str) -> bool:
+def asks_who_observes(plain: str, own: OwnNames = NO_OWN_NAMES) -> bool:
     """Return whether a sentence in small letters asks who observes an event."""
     if _OBSERVED.fullmatch(without_time_at_end(plain)) and not _OTHER_SIGNALS.search(plain):
         return True
     if (past := _ASKED_PAST.match(plain)) is not None and not _OTHER_SIGNALS.search(plain):
-        return past["who"] is None or past["who"] in _ASKED_OF or is_telescope(past["who"])
+        return past["who"] is None or past["who"] in _ASKED_OF or is_telescope(past["who"], own)
     return _OBSERVES.search(plain) is not None
 
 

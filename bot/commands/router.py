@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -86,10 +86,12 @@ class CommandRouter:
         events: EventQuestions,
         authorizer: ChannelAuthorizer,
         clock: Callable[[], datetime],
+        load_own_telescopes: Callable[[CommandContext], Awaitable[frozenset[str]]],
     ) -> None:
         self._events = events
         self._authorizer = authorizer
         self._clock = clock
+        self._load_own_telescopes = load_own_telescopes
         self.commands = command_table(handlers)
         """All commands; what is none of them may be an event's id, a filter or a sentence."""
         self._commands_by_word = {
@@ -154,10 +156,12 @@ class CommandRouter:
         self, asked: str, context: CommandContext | None, *, is_question: bool
     ) -> _Answer:
         """Return the answer, or the sentence that says why there is none. Raises StoreUnavailable."""
-        parsed, typed = self._read(asked, find_typed_events(asked))
+        if context is not None and not self._begins_with_command(asked):
+            context = replace(context, own_telescopes=await self._load_own_telescopes(context))
+        parsed, typed = self._read(asked, context)
         is_question = is_question or self._asks_before_event(asked, typed)
         if is_question and not typed and (named := await self._split_nonstandard(asked)) is not None:
-            about = self._read_about_nonstandard(named[1])
+            about = self._read_about_nonstandard(named[1], context)
             if about.command is not None and _acts(about):
                 shown = ACTING_COMMANDS[about.command] or ParsedQuestion(topic=Topic.CARD)
                 try:
@@ -216,8 +220,14 @@ class CommandRouter:
         except NoSuchEvent as error:
             return _Answer(await self._events.suggest_ids(error.superevent_id, error.gracedb_reason))
 
-    def _read(self, asked: str, typed: list[TypedEvent]) -> tuple[ParsedQuestion, list[TypedEvent]]:
+    def _begins_with_command(self, asked: str) -> bool:
+        """Return whether a question is a command's word, alone or with what belongs to it, or a lone id."""
+        first, _, rest = asked.partition(" ")
+        return not rest or first.casefold() in self._commands_by_word
+
+    def _read(self, asked: str, context: CommandContext | None) -> tuple[ParsedQuestion, list[TypedEvent]]:
         """Return how the question is understood, and the events that it names."""
+        typed = find_typed_events(asked)
         first = asked.split(maxsplit=1)[0].casefold() if asked.strip() else ""
         command = self._commands_by_word.get(expand_plural(first, asked[len(first) :].strip())[0])
         if (
@@ -233,7 +243,7 @@ class CommandRouter:
         elif "\n" in asked:
             typed = [event for event in typed if not event.is_bare and not event.is_catalogue_name]
         without = replace_typed_events(asked, typed, [""] * len(typed))
-        parsed = read_question(without, len(typed), self._commands_by_word.keys(), self._safe_words)
+        parsed = self._read_sentence(without, len(typed), context)
         if typed and parsed.command is not None:
             word, arguments = about_named_event(parsed.command, parsed.arguments)
             parsed = replace(parsed, command=word, arguments=arguments)
@@ -372,8 +382,12 @@ class CommandRouter:
         """Return the id in another form than LVK's that a question begins with, and the rest."""
         return await self._events.split_leading_nonstandard_id(" ".join(asked.split()))
 
-    def _read_about_nonstandard(self, rest: str) -> ParsedQuestion:
-        return self._expanded(read_question(rest, 1, self._commands_by_word.keys(), self._safe_words))
+    def _read_about_nonstandard(self, rest: str, context: CommandContext | None) -> ParsedQuestion:
+        return self._expanded(self._read_sentence(rest, 1, context))
+
+    def _read_sentence(self, text: str, event_count: int, context: CommandContext | None) -> ParsedQuestion:
+        own = frozenset[str]() if context is None else context.own_telescopes
+        return read_question(text, event_count, self._commands_by_word.keys(), self._safe_words, own)
 
     async def _answer_nonstandard(
         self, superevent_id: str, parsed: ParsedQuestion, context: CommandContext | None
@@ -395,7 +409,9 @@ class CommandRouter:
         question = " ".join(asked.split())
         named = await self._split_nonstandard(asked)
         if named is not None:
-            return await self._answer_nonstandard(named[0], self._read_about_nonstandard(named[1]), context)
+            return await self._answer_nonstandard(
+                named[0], self._read_about_nonstandard(named[1], context), context
+            )
         if names_sites(question):
             return await self._answer_about_event(self._commands_by_word["visible"], question, [], context)
         site, _, last_word = question.rpartition(" ")

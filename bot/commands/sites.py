@@ -48,6 +48,7 @@ DARKNESS_LIMITS = (-18.0, 0.0)
 """Degrees of the Sun's altitude below which a channel may count the sky as dark."""
 
 _NUMBER = re.compile(r"[+-]?(\d{1,6}(\.\d{0,12})?|\.\d{1,12})", re.ASCII)
+_IN_QUOTES = re.compile(r"^([\"'])(.*)\1$")
 _WORD_STARTS = re.compile(r"(?<!\S)\S")
 _ADD_EXAMPLE = "sites add MyDome 34.2 -116.9 1700"
 _BY_PLACE = f"A place works by latitude and longitude: {EXAMPLE_PLACE}."
@@ -244,7 +245,7 @@ def _parse_custom_site(text: str) -> Site | None:
             raise CommandError(
                 f"A site's height is missing: metres behind the longitude, as in {EXAMPLE_PLACE}."
             )
-        name = text[: start.start()].strip(" ,;")
+        name = _IN_QUOTES.sub(r"\2", text[: start.start()].strip(" ,;"))
         return replace(site_at(place, name=_checked_name(name, place)), radio=radio, zone=zone)
     if problem is not None:
         raise problem

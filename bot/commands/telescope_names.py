@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from bot.commands.observe_values import is_band_with_depth
@@ -43,20 +44,42 @@ _NO_START = re.compile(
 """Words that count for nothing in a name, and begin none."""
 _BEHIND_NAME = re.compile(r"(?:'s)?[\s,;:\u2013\u2014-]*$")
 _MAX_NAME_WORDS = 4
+_OWN_NAME_MIN = 3
+"""Letters and digits of a site's name from which a sentence may begin with it."""
+
+OwnNames = frozenset[str]
+"""Names of a channel's own sites, normalized, by which its sentences name telescopes."""
+NO_OWN_NAMES: OwnNames = frozenset()
 
 
-def is_telescope(name: str) -> bool:
-    """Return whether a name is that of an instrument or observatory that gwevent knows by itself."""
+def own_names(names: Iterable[str]) -> OwnNames:
+    """Return the names of a channel's sites that a sentence can't mean anything else by.
+
+    Left out are names such as "Dome" or "r", and those of which a sentence says whether they are meant as
+    names ("FAST").
+    """
+    return frozenset(
+        key
+        for name in names
+        if len(key := normalized_name(name)) >= _OWN_NAME_MIN
+        and any(map(str.isalpha, key))
+        and not is_telescope(name)
+        and not (is_no_telescope(name) and city_position(name.casefold()) is None)
+    )
+
+
+def is_telescope(name: str, own: OwnNames = NO_OWN_NAMES) -> bool:
+    """Return whether a name is that of an instrument or observatory that gwevent or the channel knows."""
     key = normalized_name(name)
-    return bool(key) and (key in _instruments() or find_observatory(name) is not None)
+    return bool(key) and (key in own or key in _instruments() or find_observatory(name) is not None)
 
 
-def is_named_telescope(name: str) -> bool:
+def is_named_telescope(name: str, own: OwnNames = NO_OWN_NAMES) -> bool:
     """Return whether a name is a telescope's as it is written in a sentence: "FAST", but not "fast".
 
     A name that is a word too is taken for the word unless it has the capitals of a name.
     """
-    return not _is_word(name) and is_telescope(name)
+    return not _is_word(name) and is_telescope(name, own)
 
 
 def is_doubtful_name(name: str) -> bool:
@@ -91,22 +114,22 @@ def is_no_telescope(word: str) -> bool:
     )
 
 
-def telescopes_at_start(text: str) -> tuple[tuple[str, ...], str]:
+def telescopes_at_start(text: str, own: OwnNames = NO_OWN_NAMES) -> tuple[tuple[str, ...], str]:
     """Return the telescopes that a text begins with, as they are typed, and the text behind them.
 
     "ZTF and Palomar are down" begins with two. A word that isn't written like a name is none: "not", "Fast".
     """
-    name, behind = _first_telescope(text)
+    name, behind = _first_telescope(text, own)
     found: list[str] = []
     while name is not None:
         found.append(name)
         text = behind
         joint = _JOINT.match(text)
-        name, behind = (None, "") if joint is None else _first_telescope(text[joint.end() :])
+        name, behind = (None, "") if joint is None else _first_telescope(text[joint.end() :], own)
     return tuple(found), text
 
 
-def _first_telescope(text: str) -> tuple[str | None, str]:
+def _first_telescope(text: str, own: OwnNames) -> tuple[str | None, str]:
     """Return the longest name that a text begins with, and the text behind it; None where it has none."""
     start = re.match(r"(?:the |our )?", text, re.IGNORECASE)
     assert start is not None
@@ -117,7 +140,7 @@ def _first_telescope(text: str) -> tuple[str | None, str]:
         typed = text[start.end() : start.end() + word.end()]
         name = _BEHIND_NAME.sub("", typed)
         # "Paranal mount is stuck": that is a part of it, as it is before Wilson only.
-        if word[0].casefold() not in ("mount", "mt") and is_named_telescope(name):
+        if word[0].casefold() not in ("mount", "mt") and is_named_telescope(name, own):
             found = name, text[start.end() + len(name) :]
         if name != typed:
             break

@@ -27,7 +27,7 @@ from bot.commands.question_cleaning import clean_question as clean_question
 from bot.commands.question_cleaning import is_question as is_question
 from bot.commands.sentence_reports import SentenceReport
 from bot.commands.stopping_sentences import nearest_to_stopping, read_muting
-from bot.commands.telescope_names import is_telescope
+from bot.commands.telescope_names import NO_OWN_NAMES, OwnNames, is_telescope
 from bot.commands.time_words import without_time_at_end
 from bot.commands.topics import ABOUT_NO_EVENT as ABOUT_NO_EVENT
 from bot.commands.topics import Topic as Topic
@@ -80,6 +80,8 @@ _VISIBLE = words_pattern(
     "sees? observed? observable observability visible visibility rises? rising sets? up point reach"
     " airmass tonight"
 )
+_OBSERVED = re.compile(r"^(?!.*\bbe\b).*\bobserved\b")
+"""Of something in the past; what can be observed is still to come."""
 _VISIBLE_FILLERS = _words(
     """what whats can could will would is are be it its the we i you to from see sees observe observed
     observable visible visibility observability when does do this that event rise rises set sets up
@@ -110,12 +112,17 @@ _PERIOD_AFTER_LAST = re.compile(
 
 
 def read_question(
-    text: str, event_count: int, commands: Collection[str], safe_commands: Mapping[str, str]
+    text: str,
+    event_count: int,
+    commands: Collection[str],
+    safe_commands: Mapping[str, str],
+    own: OwnNames = NO_OWN_NAMES,
 ) -> ParsedQuestion:
     """Return how a question is understood; `text` is without the events that it names, `event_count` of them.
 
     `commands` are all words of commands, in lower case; `safe_commands` maps those that change nothing, and
-    that a typing error may therefore be corrected to, to the commands' names.
+    that a typing error may therefore be corrected to, to the commands' names; `own` are the telescopes of the
+    channel.
     """
     text = text.strip()
     if event_count:
@@ -139,9 +146,9 @@ def read_question(
     folded = sentence.casefold()
     if len(words) <= MAX_SENTENCE_WORDS:
         is_asked = event_count == 1 and _ASKS_OF_EVENT.match(text) is not None
-        if is_asked and "observe" in commands and asks_who_observes(folded):
+        if is_asked and "observe" in commands and asks_who_observes(folded, own):
             return ParsedQuestion(command="observe")
-        found = _read_sentence(sentence, folded, event_count, commands)
+        found = _read_sentence(sentence, folded, event_count, commands, own)
         if found is not None:
             return found
     return _read_unknown(words, event_count, commands, safe_commands)
@@ -159,7 +166,7 @@ def _is_sentence(first: str, words: Sequence[str], event_count: int) -> bool:
 
 
 def _read_sentence(
-    sentence: str, folded: str, event_count: int, commands: Collection[str]
+    sentence: str, folded: str, event_count: int, commands: Collection[str], own: OwnNames
 ) -> ParsedQuestion | None:
     plain = re.sub(r"[^\w\s'@<>=/.+:°-]", " ", folded)
     plain = " ".join(plain.split())
@@ -174,15 +181,15 @@ def _read_sentence(
     if re.search(r"\bsubscri(?:bed|ptions?)\b", plain) and not event_count:
         page = "history" if re.search(r"\b(?:history|changed|changes)\b", plain) else ""
         return ParsedQuestion(command="subscriptions", arguments=page)
-    if "observe" in commands and (report := read_observe_sentence(sentence)) is not None:
+    if "observe" in commands and (report := read_observe_sentence(sentence, own)) is not None:
         return (
             ParsedQuestion(command="observe", arguments=report)
             if isinstance(report, str)
             else _as_report(report)
         )
-    inside = _INSIDE.fullmatch(sentence) if event_count and not asks_who_observes(plain) else None
+    inside = _INSIDE.fullmatch(sentence) if event_count and not asks_who_observes(plain, own) else None
     # "is Keck on S…" asks for no place.
-    if inside is not None and unexplained_words(inside["what"]) and not is_telescope(inside["what"]):
+    if inside is not None and unexplained_words(inside["what"]) and not is_telescope(inside["what"], own):
         return ParsedQuestion(command="check", arguments=inside["what"])
     if not event_count and _HAPPENED.fullmatch(plain) and "events" in commands:
         return ParsedQuestion(command="events", arguments="last night")
@@ -200,7 +207,7 @@ def _read_sentence(
         return ParsedQuestion(topic=Topic.TAKING)
     if asks_who_has_it(plain):
         return ParsedQuestion(topic=Topic.PEOPLE)
-    if "observe" in commands and asks_who_observes(plain):
+    if "observe" in commands and asks_who_observes(plain, own):
         return ParsedQuestion(command="observe")
     if event_count == 0 and _RUNS.search(plain) and (_RUNS_CONTEXT.search(plain)) and not _names_class(plain):
         return ParsedQuestion(topic=Topic.RUNS)
@@ -221,12 +228,17 @@ def _read_sentence(
             command="coverage", arguments=" ".join(unexplained_words(besides_coverage(plain)))
         )
     is_report = event_count > 0 and "observe" in commands
-    if is_report and (statement := read_statement(sentence, _says_more_than_visible)) is not None:
+    if is_report and (statement := read_statement(sentence, _says_more_than_visible, own)) is not None:
         return _as_report(statement)
     if (command := _inner_command(plain, event_count, commands)) is not None:
         return command
     if event_count and asks_about(plain, Topic.COINCIDENCE):
         return ParsedQuestion(topic=Topic.COINCIDENCE, arguments=plain)
+    if "observe" in commands and _OBSERVED.search(plain):
+        # "I think ZTF observed it" asks for no visibility.
+        unclear = read_unclear_report(sentence, _says_more_than_visible, own)
+        if unclear is not None:
+            return _as_report(unclear)
     is_stopping = not event_count and nearest_to_stopping(plain) is not None
     if _VISIBLE.search(plain) and not is_stopping and (event_count or not _names_class(plain)):
         return ParsedQuestion(command="visible", arguments=_besides_visible(sentence))
@@ -234,7 +246,7 @@ def _read_sentence(
         topic = topic_of(plain)
         corrected = None if topic is not None else _corrected_detail(plain)
         if topic is None and corrected is None and is_report:
-            unclear = read_unclear_report(sentence, lambda words: bool(unexplained_words(words)))
+            unclear = read_unclear_report(sentence, lambda words: bool(unexplained_words(words)), own)
             corrected = None if unclear is None else _as_report(unclear)
         return corrected or ParsedQuestion(topic=topic or Topic.CARD, arguments=plain)
     return _read_list_question(sentence, plain)

@@ -239,7 +239,7 @@ async def test_observing_comes_without_fields_and_never_in_place_of_a_plan(
     ("words", "said"),
     [
         ("observe done 12 r", "Which telescope: "),
-        ("observe Keck plan", "Keck is at no site of this channel"),
+        ("observe Keck plan", "Keck is at no site of this channel, so gwevent can't plan S"),
         ("observe DECam cancel clouds", "DECam has nothing planned"),
         ("observe DECam done r 23 at 2026-11-20 03:20", "before the merger"),
         ("observe DECam done r 23 at 2026-11-24 03:20", "is still to come"),

@@ -161,6 +161,32 @@ async def test_who_is_done_for_the_night_has_not_done_all(
 
 
 @pytest.mark.parametrize(
+    "before", ["I think", "we believe that", "apparently", "seems that", "somebody said"]
+)
+async def test_who_is_not_sure_names_no_site(
+    factory: Factory, event: Notice, paranal: Telescope, before: str
+) -> None:
+    before_it = await stored(factory, event)
+    text = await answer_text(factory, f"{before} ZTF observed it", hours=21)
+    assert text.startswith("Nothing was stored, since what that says of ZTF isn't clear.")
+    assert await stored(factory, event) == before_it
+    for asked in ("can it be observed from Paranal", "which part can be observed at Paranal tonight"):
+        assert (await answer_text(factory, asked)).startswith("Visibility tonight")
+
+
+@pytest.mark.parametrize("last", ["for", "with", "on", "because of", "due to", "until", "12 r and", "but"])
+async def test_a_sentence_that_breaks_off_stores_nothing(
+    factory: Factory, event: Notice, paranal: Telescope, last: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    before = await stored(factory, event)
+    for end in ("", ".", " …", "…", "-"):
+        text = await answer_text(factory, f"Paranal done {last}{end}", hours=21)
+        assert "Nothing was stored, since what that says of Paranal isn't clear." in text
+    assert await stored(factory, event) == before
+
+
+@pytest.mark.parametrize(
     "words",
     [
         *("observing plan", "observation plan {0}", "observing schedule Paranal", "plan to observe {0}"),

@@ -87,7 +87,7 @@ is what a list says without it, and with "update" or "grade" a question is about
 async def test_a_lists_verb_may_stand_behind_what_it_is_of(router: CommandRouter, verb: str) -> None:
     wrong = []
     for leading in LEADING_WORDS:
-        reading, _ = router._read(f"{leading} {verb}", [])
+        reading, _ = router._read(f"{leading} {verb}", None)
         found = (LIST_VERBS.get(reading.command or ""), reading.arguments.removesuffix(f" {verb}"))
         wrong += [] if found == (LIST_VERBS[verb], leading) else [(leading, reading)]
     assert wrong == []

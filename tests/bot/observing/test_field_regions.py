@@ -81,21 +81,23 @@ def inside(footprint: Footprint, one: ObservedField, points: Floats) -> Flags:
     north = np.cross(axis, east)
     up, right = np.cos(p) * north + np.sin(p) * east, np.cos(p) * east - np.sin(p) * north
     along = points @ axis
-    front = along > 0.5
-    x, y = (np.degrees(points @ side / np.where(front, along, 1)) for side in (right, up))
-    if footprint.radius is not None:
-        return np.asarray(front & (np.degrees(np.arctan(np.radians(np.hypot(x, y)))) <= footprint.radius))
     found = np.zeros(len(points), np.bool_)
+    # Whatever lies in the field lies near its axis; the rest of the points isn't looked at.
+    around = np.flatnonzero(along > np.cos(np.radians(bounding_radius(footprint) + 0.5)))
+    x, y = (np.degrees(points[around] @ side / along[around]) for side in (right, up))
+    if footprint.radius is not None:
+        found[around] = np.degrees(np.arctan(np.radians(np.hypot(x, y)))) <= footprint.radius
+        return found
     for polygon in footprint.polygons:
         corners = np.array(polygon)
-        reach = np.abs(corners).max() + 0.01
-        near = np.flatnonzero(front & (np.abs(x) < reach) & (np.abs(y) < reach))
+        low, high = corners.min(axis=0) - 0.01, corners.max(axis=0) + 0.01
+        near = np.flatnonzero((x > low[0]) & (x < high[0]) & (y > low[1]) & (y < high[1]))
         angles = [np.arctan2(cy - y[near], cx - x[near]) for cx, cy in corners]
         turns = [
             (second - first + np.pi) % (2 * np.pi) - np.pi
             for first, second in zip(angles, [*angles[1:], angles[0]], strict=True)
         ]
-        found[near] |= np.abs(np.sum(turns, axis=0)) > np.pi
+        found[around[near]] |= np.abs(np.sum(turns, axis=0)) > np.pi
     return found
 
 
