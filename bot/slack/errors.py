@@ -43,7 +43,7 @@ class RootOutOfReach(SlackFailure):
 
 
 class Rejected(SlackFailure):
-    """Slack refuses this text, and would refuse it again."""
+    """Slack refuses this text, and would refuse it again; a shorter one it may take."""
 
 
 class Unlisted(SlackFailure):

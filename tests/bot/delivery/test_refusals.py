@@ -13,10 +13,12 @@ from sqlalchemy import insert, text
 
 from bot.delivery.degraded_messages import DegradedMessages
 from bot.filters import parse_criteria
+from bot.local_slack.web_api import odd_answers
 from bot.local_slack.web_api.odd_answers import MessagePart as Held
 from bot.local_slack.web_api.odd_answers import Oddity, random_error_name
 from bot.local_slack.workspace import Draft
 from bot.runtime.http_answers import MAX_RETRY_AFTER_S
+from bot.slack import degradation
 from bot.slack.errors import OutcomeUnknown, RateLimited
 from bot.slack.message_metadata import METADATA_EVENT, DeliveryMetadata
 from bot.slack.responses import failure_from_answer
@@ -381,6 +383,28 @@ async def test_the_words_of_posts_and_edits_come_without_what_is_refused(
     root, *replies = harness.local_slack.messages(channel)
     assert "RETRACTED" in str(root) and len(replies) == 2
     assert all(reply["thread_ts"] == root["ts"] for reply in replies)
+
+
+async def test_an_alert_whose_text_is_too_long_comes_shortened(
+    harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without its layout this alert has 570 characters.
+    monkeypatch.setattr(odd_answers, "LONG_TEXT_BYTES", 500)
+    monkeypatch.setattr(degradation, "SHORT_TEXT", 300)
+    (channel,) = await harness.create_subscribed_channels(words="CBC notify @here")
+    for method in (POST, EDIT):
+        harness.local_slack.fail(method, error="invalid_blocks", times=None, having=("blocks",))
+        harness.local_slack.fail(method, error="msg_too_long", times=None, having=("long text",))
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    await harness.record_notices(RETRACTION)
+    await finish(harness)
+    root, *_ = harness.local_slack.messages(channel)
+    assert "RETRACTED" in root["text"] and not root["blocks"]
+    first = [str(call.args["text"]) for call in harness.calls(POST) if not call.args.get("blocks")]
+    assert [len(text) > 500 for text in first[:2]] == [True, False]
+    assert all(HERE in text and FIRST.superevent_id in text for text in first[:2])
+    assert await harness.rows(state="dead") == []
 
 
 async def test_a_rate_limit_while_degrading_keeps_the_dropped_parts(harness: DeliveryHarness) -> None:
