@@ -123,7 +123,7 @@ class SlackClient:
         self,
         channel: str,
         message: Message,
-        metadata: DeliveryMetadata,
+        metadata: DeliveryMetadata | None,
         *,
         thread_ts: str | None = None,
         broadcast: bool = False,
@@ -155,7 +155,7 @@ class SlackClient:
             original=message,
             thread_ts=thread_ts,
             broadcast=broadcast,
-            metadata=metadata.slack_metadata,
+            metadata=None if metadata is None else metadata.slack_metadata,
             dropped=dropped,
         )
         answer, sent = await self._call_degrading("chat.postMessage", whole, body)
