@@ -60,7 +60,7 @@ class OtherConnectionsWarning:
             log.warning(
                 "app_token_shared",
                 connections=count,
-                todo="end the other process, or give it a Slack app of its own: it gets a part of the commands",
+                todo="end the other process, which gets a part of the commands, or give it an app of its own",
             )
 
 
