@@ -13,7 +13,7 @@ import structlog
 
 from bot.app.deployment import LOCAL_ENV_FILE, setting_problems
 from bot.app.factory import open_factory
-from bot.doctor.channels import check_orphaned_channels
+from bot.doctor.channels import check_orphaned_channels, check_subscribed_channels
 from bot.doctor.gcn import check_gcn
 from bot.doctor.host import check_host, check_webhook_steps, nearest_folder
 from bot.doctor.kafka import check_kafka
@@ -231,6 +231,7 @@ async def _check_bot_token(settings: Settings, session: aiohttp.ClientSession) -
     ]
     findings += await check_orphaned_channels(settings, {identity.team_id})
     findings += _check_scopes(settings, identity.scopes)
+    findings += await check_subscribed_channels(settings, client, identity)
     _, channel = settings.ops_team_and_channel
     if channel is not None:
         findings.append(await _check_ops_channel(client, channel, identity.scopes))

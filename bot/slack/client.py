@@ -265,9 +265,7 @@ class SlackClient:
 
     async def is_admin(self, user: str, team_id: str) -> bool:
         """Return whether a person is an admin or owner of this workspace, not only of another."""
-        found = (await self._call("users.info", {"user": user})).get("user")
-        if not isinstance(found, dict):
-            raise OutcomeUnknown("an answer without user")
+        found = await self._user(user)
         # In an Enterprise Grid organisation the person's first workspace may be another.
         teams = (found.get("enterprise_user") or {}).get("teams") or ()
         if found.get("is_stranger") is True or not (
@@ -275,6 +273,16 @@ class SlackClient:
         ):
             return False
         return found.get("is_admin") is True or found.get("is_owner") is True
+
+    async def is_deactivated(self, user: str) -> bool:
+        """Return whether a person's account was deactivated, so that a mention notifies nobody."""
+        return (await self._user(user)).get("deleted") is True
+
+    async def _user(self, user: str) -> Mapping[str, Any]:
+        found = (await self._call("users.info", {"user": user})).get("user")
+        if not isinstance(found, dict):
+            raise OutcomeUnknown("an answer without user")
+        return found
 
     async def upload(self, png: bytes, name: str, title: str, alt_text: str) -> str:
         """Upload an image without showing it in a channel; return the file's id.
