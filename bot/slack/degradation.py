@@ -33,7 +33,7 @@ from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import utf16_length
 from formatters.terminal import message_text
 
-DROP_ORDER = tuple(part for part in MessagePart if part is not MessagePart.TAIL)
+DROP_ORDER: tuple[MessagePart, ...] = tuple(part for part in MessagePart if part is not MessagePart.TAIL)
 """The order in which parts are dropped by guess; mentions last, since they wake people, and words never."""
 
 SHORT_TEXT = 1_000

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError, SlackRequestError
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from structlog.testing import capture_logs
 
 from bot.app.application import Application
@@ -19,6 +20,20 @@ from bot.slack.errors import Unavailable
 def plain(message: dict[str, Any]) -> str:
     assert not message["blocks"]
     return str(message["text"])
+
+
+def refusal(code: str | None) -> SlackApiError:
+    """Return slack_sdk's error for a refusal of Slack's, or for an answer without a code."""
+    answer = AsyncSlackResponse(
+        client=None,
+        http_verb="POST",
+        api_url="https://slack.com/api/chat.postEphemeral",
+        req_args={},
+        data={} if code is None else {"ok": False, "error": code},
+        headers={},
+        status_code=200,
+    )
+    return SlackApiError("refused", answer)  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(
@@ -78,10 +93,8 @@ async def test_what_slack_never_shows_is_logged_in_one_line(
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (
-            SlackApiError("refused", {"ok": False, "error": "user_not_in_channel"}),
-            "an answer that says nothing",
-        ),
+        (refusal("user_not_in_channel"), "user_not_in_channel"),
+        (refusal(None), "an answer that says nothing"),
         (SlackRequestError("no URL"), "no answer: SlackRequestError"),
         (aiohttp.ServerDisconnectedError(), "no answer: ServerDisconnectedError"),
         (TimeoutError(), "no answer: TimeoutError"),

@@ -94,12 +94,12 @@ async def test_a_second_process_with_the_same_app_token_is_told_of(
             handler.client.message_listeners.extend(listeners)
             handlers.append(handler)
             assert not logged, "the first is alone"
-            await handler.connect_async()
+            await handler.connect_async()  # type: ignore[no-untyped-call]
             await local_slack.wait_for(lambda: local_slack.sockets.count == len(handlers), PATIENCE_S)
             await asyncio.sleep(0.3)
     assert [(line["event"], line["connections"]) for line in logged] == [("app_token_shared", 2)]
     for handler in handlers:
-        await handler.close_async()
+        await handler.close_async()  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(
