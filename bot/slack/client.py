@@ -27,7 +27,7 @@ from bot.slack.errors import (
 from bot.slack.lease_check import install_lease_check
 from bot.slack.message_metadata import DeliveryMetadata
 from bot.slack.message_parts import DroppedPart, MessagePart
-from bot.slack.responses import failure_from_answer, required_text, required_ts
+from bot.slack.responses import failure_from_answer, failure_from_exception, required_text, required_ts
 from bot.slack.web_api import WebApi
 from bot.slack.web_client import create_web_client
 from formatters.blockkit.message import Message
@@ -425,13 +425,8 @@ class SlackClient:
         try:
             async with running_timeout(self._timeout_s):
                 answer = await self.api.call(method, body)
-        except aiohttp.ClientConnectorError as error:
-            raise Unavailable(f"can't connect: {error.os_error.strerror or error}") from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise OutcomeUnknown(f"no answer: {type(error).__name__}") from error
-        except UnicodeError as error:
-            # Half a surrogate pair, as a cursor of Slack's may hold, can't be asked with.
-            raise OutcomeUnknown("a text that can't be sent") from error
+        except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:
+            raise failure_from_exception(error) from error
         data = answer.data
         if answer.status != 200 or not isinstance(data, dict) or not data.get("ok"):
             raise failure_from_answer(answer)

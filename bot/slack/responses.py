@@ -6,8 +6,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import aiohttp
+
 from bot.runtime.http_answers import parse_retry_after
-from bot.slack.errors import FileNotReady, OutcomeUnknown, SlackFailure, Unlisted, failure_from_code
+from bot.slack.errors import (
+    FileNotReady,
+    OutcomeUnknown,
+    SlackFailure,
+    Unavailable,
+    Unlisted,
+    failure_from_code,
+)
 from bot.slack.web_api import Answer
 
 _TS_PATTERN = re.compile(r"[0-9]{1,20}\.[0-9]{1,11}")
@@ -37,6 +46,19 @@ def failure_from_answer(answer: Answer) -> SlackFailure:
         return OutcomeUnknown(found.reason)
     found.details = tuple(errors)
     return found
+
+
+def failure_from_exception(error: aiohttp.ClientError | TimeoutError | UnicodeError) -> SlackFailure:
+    """Return the failure that an exception of a call means: whether Slack may have got it."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        # It refused the way to Slack, so that nothing was sent there.
+        return Unavailable(f"the proxy refuses: HTTP {error.status}")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Unavailable(f"can't connect: {error.os_error.strerror or error}")
+    if isinstance(error, UnicodeError):
+        # Half a surrogate pair, as a cursor of Slack's may hold, can't be asked with.
+        return OutcomeUnknown("a text that can't be sent")
+    return OutcomeUnknown(f"no answer: {type(error).__name__}")
 
 
 def _storable(text: str) -> str:
