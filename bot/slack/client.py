@@ -55,6 +55,7 @@ class Identity:
     team_name: str
     user_id: str
     scopes: frozenset[str]
+    bot_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class SlackClient:
             team_name=str(data.get("team", "")),
             user_id=required_text(data, "user_id"),
             scopes=self.scopes,
+            bot_id=self._bot_id,
         )
 
     async def post(

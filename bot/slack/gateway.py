@@ -146,7 +146,23 @@ class SlackGateway:
         log.info("slack_connected", team=identity.team_id, bot=identity.user_id)
         self._clients[identity.team_id] = client
         self._wakeups.deliveries.set()
-        app = self._create_bolt_app(TeamResolver(self._clients), client=client.web)
+
+        async def authorize() -> AuthorizeResult:
+            # With the token alone Bolt asks auth.test at the first request, and if Slack doesn't answer just
+            # then, it drops the request and tells the person to install the app again.
+            return AuthorizeResult(
+                enterprise_id=None,
+                team_id=identity.team_id,
+                bot_token=token,
+                bot_id=identity.bot_id,
+                bot_user_id=identity.user_id,
+            )
+
+        app = self._create_bolt_app(
+            TeamResolver(self._clients),
+            client=create_web_client(None, self._settings.slack_api_url, session),
+            authorize=authorize,
+        )
         self._register_listeners(app)
         return app, identity
 

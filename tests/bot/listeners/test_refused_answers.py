@@ -105,3 +105,15 @@ async def test_what_slack_never_shows_is_logged_in_one_line(
 )
 def test_only_slacks_failures_are_no_defects(error: Exception, reason: str | None) -> None:
     assert transport_failure(error) == reason
+
+
+async def test_the_first_command_needs_no_answer_about_the_token(
+    bot: Application, local_slack: LocalSlack
+) -> None:
+    channel = local_slack.add_channel("gw")
+    local_slack.fail("auth.test", status=503, times=None)
+    done = await local_slack.command("/gwevent", "status", channel=channel)
+    assert "silent" in (await done.wait_for_answer(15))["text"]
+    local_slack.invite(channel)
+    await local_slack.say("@gwevent status", channel)
+    await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel)) == 2, 15)
