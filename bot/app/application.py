@@ -127,6 +127,7 @@ class Application(ServiceProcess):
         save_ops_channel = self._maintenance.save_ops_channel
         start("connect_slack", lambda: self.slack.run(session, save_ops_channel, self.ready.set))
         start("purge", self._maintenance.purge)
+        start("probe_unreachable_channels", self._maintenance.probe_unreachable_channels)
         start("refresh_event_attributes", self._maintenance.refresh_event_attributes)
         start(
             "reassign_orphaned_channels",

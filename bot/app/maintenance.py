@@ -24,6 +24,8 @@ from bot.store.retention import NOTHING_PURGED, RetentionPolicy
 
 PURGE_INTERVAL_S = 600.0
 REPATRIATION_INTERVAL_S = 3600.0
+PROBE_INTERVAL_S = 600.0
+"""Seconds between two attempts to post in channels that couldn't be posted to."""
 POLL_S = 1.0
 """Interval at which a job checks whether it may start: a lease, or a trusted clock."""
 STORE_RETRY_S = 1.0
@@ -95,6 +97,27 @@ class Maintenance:
             except StoreUnavailable as error:
                 log.warning("store_unavailable", subsystem="orphaned_channels", reason=str(error))
             await asyncio.sleep(REPATRIATION_INTERVAL_S)
+
+    async def probe_unreachable_channels(self) -> None:
+        """Try a post again in channels that couldn't be posted to, every ten minutes until cancelled.
+
+        Slack's event of an invitation is missed while gwevent is down, and there is none for a restriction of
+        who may post that was lifted.
+        """
+        while True:
+            # Under a wrong clock old rows may look young.
+            while not (self._is_clock_trusted() and self._repositories.leases.holds_lease(PURGE_JOB)):  # noqa: ASYNC110  neither sends a wake-up
+                await asyncio.sleep(POLL_S)
+            now = self._clock()
+            try:
+                count = await self._repositories.outbox.requeue_probes(now - self._settings.max_age, now)
+            except StoreUnavailable as error:
+                log.warning("store_unavailable", subsystem="channel_probes", reason=str(error))
+            else:
+                if count:
+                    log.info("unreachable_channels_probed", channels=count)
+                    self._wakeups.deliveries.set()
+            await asyncio.sleep(PROBE_INTERVAL_S)
 
     async def repair_gaps(self, importer: SupereventImporter | None) -> None:
         """Import from GraceDB what a broker no longer kept after a long outage; until cancelled."""

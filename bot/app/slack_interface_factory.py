@@ -23,7 +23,7 @@ from bot.listeners.channel_membership import ChannelMembership
 from bot.listeners.channel_updates import ChannelUpdates
 from bot.listeners.check_modal import CheckModal
 from bot.listeners.criteria_modal import CriteriaModal
-from bot.listeners.ephemeral import EphemeralSender
+from bot.listeners.ephemeral import AnswerSender
 from bot.listeners.event_buttons import EventButtons
 from bot.listeners.home_content import HomeContent
 from bot.listeners.home_tab import HomeTab
@@ -95,7 +95,7 @@ def create_slack_interface(
         max_age=settings.max_age,
         configured_ops_channel=settings.ops_team_and_channel[1],
     )
-    send_ephemeral = EphemeralSender(clients).send
+    sender = AnswerSender(clients)
     check = CheckCommand(EventLookup(factory.notices, importer, clock), factory.skymap_cache, clock)
     listeners = ListenerServices(
         router=router,
@@ -103,12 +103,13 @@ def create_slack_interface(
         home_tab=home_tab,
         subscription_modal=subscription_modal,
         criteria_modal=criteria_modal,
-        check_modal=CheckModal(check, clients, send_ephemeral),
+        check_modal=CheckModal(check, clients, sender.send_ephemeral),
         event_buttons=EventButtons(
             factory.acknowledgements, Mutes(factory.mutes, wakeups, clock), factory.notices, clock, wakeups
         ),
         acknowledge_drill=create_drill_service(factory, clock, wakeups, authorizer).acknowledge,
-        send_ephemeral=send_ephemeral,
+        send_ephemeral=sender.send_ephemeral,
+        send_direct=sender.send_direct,
         observe_modal=ObserveModal(
             create_observation_dialog(factory, factory.create_observation_reports(clock, wakeups), clock),
             EventLookup(factory.notices, importer, clock),

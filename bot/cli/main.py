@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -57,12 +58,13 @@ app.add_typer(catalogue.app, name="catalogue")
 def main() -> None:
     """Run a command. Every expected failure is one sentence on standard error and exit status 2."""
     standard_streams.prepare_streams()
-    out = sys.stdout
+    out, file = sys.stdout, os.fstat(1)
     try:
         app()
     except SystemExit:
-        if sys.stdout is not out:
-            # Typer replaced it after a broken pipe: the reader, like `head`, has seen enough.
+        if sys.stdout is not out or not os.path.samestat(file, os.fstat(1)):
+            # Typer, or rich for the help, replaced it after a broken pipe: the reader, like `head`, has seen
+            # enough.
             raise SystemExit(0) from None
         raise
 

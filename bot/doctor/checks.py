@@ -13,6 +13,7 @@ import structlog
 
 from bot.app.deployment import LOCAL_ENV_FILE, setting_problems
 from bot.app.factory import open_factory
+from bot.doctor.channels import check_orphaned_channels, check_subscribed_channels
 from bot.doctor.gcn import check_gcn
 from bot.doctor.host import check_host, check_webhook_steps, nearest_folder
 from bot.doctor.kafka import check_kafka
@@ -27,7 +28,6 @@ from bot.slack.oauth import INSTALL_PATH
 from bot.slack.scopes import ADVISED_SCOPES, REQUIRED_SCOPES, ROLE_SCOPES
 from bot.slack.token_cipher import InvalidKeys, TokenCipher
 from bot.sources.factory import gcn_access
-from bot.store.channels.channel_moves import ChannelMoves
 from bot.store.channels.installations import InstallationRepository
 from bot.store.database import Database, InvalidDatabaseUrl, StoreUnavailable
 from formatters.terminal.findings import Finding, Level
@@ -197,34 +197,9 @@ async def _check_workspaces(settings: Settings) -> list[Finding]:
         return [*findings, Finding("Slack workspaces", Level.FAIL, str(error), todo)]
     finally:
         await database.close()
-    findings += await _check_orphaned_channels(settings, {one.team_id for one in installed})
+    findings += await check_orphaned_channels(settings, {one.team_id for one in installed})
     found = f"{len(installed)} have installed it at {settings.public_url}{INSTALL_PATH}; their tokens open."
     return [*findings, Finding("Slack workspaces", Level.OK, found)]
-
-
-async def _check_orphaned_channels(settings: Settings, installed: set[str]) -> list[Finding]:
-    """Return a finding if channels are stored under workspaces without the app: they receive nothing."""
-    try:
-        database = Database(settings.effective_database_url)
-    except InvalidDatabaseUrl:
-        return []
-    try:
-        there = database.path is None or database.path.exists()
-        orphaned = (
-            await ChannelMoves(database).list_foreign_channels(installed)
-            if there and await database.is_current()
-            else []
-        )
-    except StoreUnavailable:
-        return []
-    finally:
-        await database.close()
-    if not orphaned:
-        return []
-    named = ", ".join(f"{channel} ({team})" for team, channel in orphaned[:MAX_LISTED])
-    found = f"{len(orphaned)} channels are stored under workspaces where gwevent isn't installed: {named}."
-    todo = "gwevent run takes over those that it sees. In the others install it, or subscribe again."
-    return [Finding("Slack workspaces", Level.WARN, found, todo)]
 
 
 def _check_request_url(settings: Settings) -> Finding:
@@ -254,8 +229,9 @@ async def _check_bot_token(settings: Settings, session: aiohttp.ClientSession) -
     findings = [
         Finding(name=name, level=Level.OK, result=f"works in {identity.team_name} as {identity.user_id}.")
     ]
-    findings += await _check_orphaned_channels(settings, {identity.team_id})
+    findings += await check_orphaned_channels(settings, {identity.team_id})
     findings += _check_scopes(settings, identity.scopes)
+    findings += await check_subscribed_channels(settings, client, identity)
     _, channel = settings.ops_team_and_channel
     if channel is not None:
         findings.append(await _check_ops_channel(client, channel, identity.scopes))

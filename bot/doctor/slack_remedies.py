@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.slack.errors import CHANNEL_ERRORS, OutcomeUnknown, RateLimited, SlackFailure, Unavailable
+from bot.slack.errors import OutcomeUnknown, RateLimited, SlackFailure, Unavailable
+from bot.store.outbox.models import CHANNEL_ERRORS
 
 SCOPE_ERRORS = frozenset({"missing_scope", "no_permission", "not_allowed_token_type"})
 SCOPE_OF_METHOD: Mapping[str, str] = {

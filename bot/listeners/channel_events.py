@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 from bot.slack.request_team import context_team
 
 RequeueChannel = Callable[[str, str], Awaitable[None]]
-"""(team, channel): the channel can be posted in again, so deliver what failed there."""
+"""(team, channel): the channel can be posted in again, so deliver what failed there. Doesn't raise."""
 MoveChannel = Callable[[str, str, str], Awaitable[None]]
 """(team, old id, new id): Slack gave a channel another id. Doesn't raise."""
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
+from bot.routing.intents import ChannelRef
+from bot.runtime.retry import retry_until_done
 from bot.runtime.wakeups import Wakeups
-from bot.store.channels.channel_moves import ChannelMoves
+from bot.store.channels.channel_moves import ChannelMoves, MoveResult
 from bot.store.database import StoreUnavailable
 from bot.store.operations.ops_channel import OpsChannelRepository
 from bot.store.outbox.outbox import Outbox
 
 STORE_RETRY_S = 1.0
+MAX_STORE_RETRY_S = 5.0
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -44,9 +49,16 @@ class ChannelUpdates:
         self._configured_ops_channel = configured_ops_channel
 
     async def requeue_channel(self, team_id: str, channel_id: str) -> None:
-        """Requeue dead-lettered deliveries of a channel that is reachable again. Raises StoreUnavailable."""
-        now = self._clock()
-        count = await self._outbox.requeue_channel(team_id, channel_id, now - self._max_age, now)
+        """Requeue dead-lettered deliveries of a channel that is reachable again.
+
+        Slack doesn't repeat what was acknowledged, so this waits until the store is available.
+        """
+
+        async def requeue() -> int:
+            now = self._clock()
+            return await self._outbox.requeue_channel(team_id, channel_id, now - self._max_age, now)
+
+        count = await _retry_until_stored(requeue)
         if count:
             log.info("deliveries_requeued", channel=channel_id, deliveries=count)
             self._wakeups.deliveries.set()
@@ -56,20 +68,30 @@ class ChannelUpdates:
 
         Slack reports a new id only once, so this waits until the store is available.
         """
-        while True:
+
+        async def move() -> tuple[MoveResult, ChannelRef | None]:
             now = self._clock()
-            try:
-                moved = await self._channel_moves.move_channel(
-                    (team_id, old_id), (team_id, new_id), now - self._max_age, now
-                )
-                ops_channel = await self._ops_channel.refresh()
-                break
-            except StoreUnavailable as error:
-                log.warning("store_unavailable", subsystem="channel_updates", reason=str(error))
-                await asyncio.sleep(STORE_RETRY_S)
+            moved = await self._channel_moves.move_channel(
+                (team_id, old_id), (team_id, new_id), now - self._max_age, now
+            )
+            return moved, await self._ops_channel.refresh()
+
+        moved, ops_channel = await _retry_until_stored(move)
         log.info("channel_id_changed", team=team_id, old=old_id, new=new_id, **asdict(moved))
         if self._configured_ops_channel == old_id:
             log.warning(
                 "ops_channel_moved", todo=f"set GWEVENT_OPS_CHANNEL to {new_id}", posting_in=ops_channel
             )
         self._wakeups.deliveries.set()
+
+
+async def _retry_until_stored(work: Callable[[], Awaitable[T]]) -> T:
+    return await retry_until_done(
+        work,
+        expected=StoreUnavailable,
+        on_failure=lambda error, _wait_s: log.warning(
+            "store_unavailable", subsystem="channel_updates", reason=str(error)
+        ),
+        first_wait_s=STORE_RETRY_S,
+        max_wait_s=MAX_STORE_RETRY_S,
+    )

@@ -14,7 +14,7 @@ from bot.commands.context import CommandContext
 from bot.commands.errors import store_unavailable
 from bot.commands.event_lookup import NoSuchEvent
 from bot.filters import FilterSyntaxError
-from bot.listeners.responses import SendEphemeral
+from bot.listeners.responses import SendAnswer
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.slack.request_team import get_client
@@ -42,7 +42,7 @@ class CheckModal:
         self,
         check: CheckCommand,
         clients: Mapping[str, SlackClient],
-        send_ephemeral: SendEphemeral,
+        send_ephemeral: SendAnswer,
         *,
         submit_timeout_s: float = SUBMIT_TIMEOUT_S,
     ) -> None:

@@ -10,24 +10,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.commands.context import CommandContext
 from bot.commands.router import CommandRouter
 from bot.listeners.mentions import without_mention
-from bot.listeners.responses import SendEphemeral, message_body
+from bot.listeners.responses import SendAnswer
 from bot.slack.request_team import context_team
 from formatters.answers.answer import contains_file, without_files
 from formatters.blockkit.mrkdwn import unescape
 
 
-def register_direct_messages(app: AsyncApp, router: CommandRouter, send_ephemeral: SendEphemeral) -> None:
+def register_direct_messages(
+    app: AsyncApp, router: CommandRouter, send_ephemeral: SendAnswer, send_direct: SendAnswer
+) -> None:
     """Register the listener that answers direct messages where they were written."""
 
     @app.event("message")
-    async def on_message(
-        ack: AsyncAck, client: AsyncWebClient, event: dict[str, Any], context: AsyncBoltContext
-    ) -> None:
+    async def on_message(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
         if not is_question(event, context.bot_user_id):
             return
@@ -38,13 +37,7 @@ def register_direct_messages(app: AsyncApp, router: CommandRouter, send_ephemera
             if await send_ephemeral(asker, message, thread_ts):
                 return
             message = without_files(message)
-        await client.chat_postMessage(
-            channel=event["channel"],
-            thread_ts=thread_ts,
-            unfurl_links=False,
-            unfurl_media=False,
-            **message_body(message),
-        )
+        await send_direct(asker, message, thread_ts)
 
 
 def is_question(event: Mapping[str, Any], bot_user_id: str | None) -> bool:

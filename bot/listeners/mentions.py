@@ -7,23 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.commands.context import CommandContext
 from bot.commands.router import CommandRouter
-from bot.listeners.responses import SendEphemeral, message_body
+from bot.listeners.responses import SendAnswer
 from bot.slack.request_team import context_team
-from formatters.answers.answer import contains_file
 from formatters.blockkit.mrkdwn import unescape
 
 
-def register_mentions(app: AsyncApp, router: CommandRouter, send_ephemeral: SendEphemeral) -> None:
+def register_mentions(app: AsyncApp, router: CommandRouter, send_ephemeral: SendAnswer) -> None:
     """Register the listener that answers mentions, each in its own thread."""
 
     @app.event("app_mention")
-    async def on_mention(
-        ack: AsyncAck, client: AsyncWebClient, event: dict[str, Any], context: AsyncBoltContext
-    ) -> None:
+    async def on_mention(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
         text = question_of_mention(event, context.bot_user_id)
         if text is None:
@@ -31,12 +27,7 @@ def register_mentions(app: AsyncApp, router: CommandRouter, send_ephemeral: Send
         thread_ts = event.get("thread_ts")
         asker = CommandContext(context_team(context), event["channel"], event["user"], thread_ts)
         message = await router.dispatch(unescape(text), asker)
-        if contains_file(message):
-            await send_ephemeral(asker, message, thread_ts)
-            return
-        await client.chat_postEphemeral(
-            channel=event["channel"], user=event["user"], thread_ts=thread_ts, **message_body(message)
-        )
+        await send_ephemeral(asker, message, thread_ts)
 
 
 def question_of_mention(event: Mapping[str, Any], bot_user_id: str | None) -> str | None:

@@ -25,7 +25,7 @@ from bot.listeners.mentions import register_mentions
 from bot.listeners.modal_listeners import register_modal_listeners
 from bot.listeners.observe_listeners import register_observe_listeners
 from bot.listeners.observe_modal import ObserveModal
-from bot.listeners.responses import SendEphemeral
+from bot.listeners.responses import SendAnswer, transport_failure
 from bot.listeners.slash_command import register_slash_command
 from bot.listeners.subscription_modal import SubscriptionModal
 
@@ -44,7 +44,8 @@ class ListenerServices:
     check_modal: CheckModal
     event_buttons: EventButtons
     acknowledge_drill: AcknowledgeDrill
-    send_ephemeral: SendEphemeral
+    send_ephemeral: SendAnswer
+    send_direct: SendAnswer
     observe_modal: ObserveModal
     requeue_channel: RequeueChannel
     move_channel: MoveChannel
@@ -62,11 +63,15 @@ def register_listeners(app: AsyncApp, services: ListenerServices) -> None:
     register_observe_listeners(app, services.observe_modal)
     register_slash_command(app, services.router, services.send_ephemeral)
     register_mentions(app, services.router, services.send_ephemeral)
-    register_direct_messages(app, services.router, services.send_ephemeral)
+    register_direct_messages(app, services.router, services.send_ephemeral, services.send_direct)
     register_buttons(app, services.router, services.subscription_service)
     register_channel_events(app, services.requeue_channel, services.move_channel)
 
     @app.error
     async def on_error(error: Exception, body: dict[str, Any]) -> None:
+        reason = transport_failure(error)
+        if reason is not None:
+            log.warning("answer_not_shown", type=body.get("type"), command=body.get("command"), reason=reason)
+            return
         # Errors that no listener expected. What people wrote isn't logged.
         log.error("listener_failed", type=body.get("type"), command=body.get("command"), exc_info=error)

@@ -8,13 +8,13 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncResp
 
 from bot.commands.context import CommandContext
 from bot.commands.router import CommandRouter
-from bot.listeners.responses import SendEphemeral, message_body
+from bot.listeners.responses import SendAnswer, message_body
 from bot.slack.request_team import context_team
 from formatters.answers.answer import contains_file, without_files
 from formatters.blockkit.mrkdwn import unescape
 
 
-def register_slash_command(app: AsyncApp, router: CommandRouter, send_ephemeral: SendEphemeral) -> None:
+def register_slash_command(app: AsyncApp, router: CommandRouter, send_ephemeral: SendAnswer) -> None:
     """Register the listener that answers `/gwevent …`."""
 
     @app.command("/gwevent")

@@ -66,7 +66,7 @@ class LocalSlack:
         self._changes = ChangeSignal()
         trigger_ids = TriggerIds()
         self.sockets = SocketModeServer(APP_ID, self._changes.notify)
-        self._response_urls = ResponseUrls(self.workspaces)
+        self._response_urls = ResponseUrls(self.workspaces, self.faults)
         self.delivery = RequestDelivery(self.sockets)
         self.oauth = OAuth(self.workspaces, self.install)
         self.events = EventsApi(self.delivery, self.config.events, self._spawn)

@@ -43,6 +43,7 @@ class User:
     real_name: str
     is_bot: bool = False
     is_admin: bool = False
+    deactivated: bool = False
     avatar: str | None = None
     team: str = ""
     """The workspace of an external user, who is in shared channels only; else empty."""

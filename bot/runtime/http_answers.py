@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
+NO_WAIT_RETRY_AFTER_S = 1.0
+"""Wait where an answer names no seconds, or a time that is over: else it is asked again and again at once."""
 MAX_RETRY_AFTER_S = 3_600.0
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -36,16 +39,21 @@ def resolve_redirect(base_url: str, url: str, location: str) -> str:
 
 
 def parse_retry_after(header: str | None) -> float | None:
-    """Parse a Retry-After header in either form of RFC 9110, 10.2.3; return seconds, None if unusable."""
+    """Parse a Retry-After header in either form of RFC 9110, 10.2.3; return seconds, None if unusable.
+
+    Decimals are read too. The result is more than 0 and at most MAX_RETRY_AFTER_S.
+    """
     if header is None:
         return None
     try:
-        if header.strip().isdecimal():
-            seconds = float(header)
-        else:
+        seconds = float(header)
+    except ValueError:
+        try:
             at = parsedate_to_datetime(header)
             at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
             seconds = (at - datetime.now(UTC)).total_seconds()
-    except (ValueError, OverflowError):
+        except (ValueError, OverflowError):
+            return None
+    if math.isnan(seconds):
         return None
-    return min(max(seconds, 1.0), MAX_RETRY_AFTER_S)
+    return min(seconds, MAX_RETRY_AFTER_S) if seconds > 0 else NO_WAIT_RETRY_AFTER_S

@@ -27,7 +27,7 @@ from bot.slack.errors import (
 from bot.slack.lease_check import install_lease_check
 from bot.slack.message_metadata import DeliveryMetadata
 from bot.slack.message_parts import DroppedPart, MessagePart
-from bot.slack.responses import failure_from_answer, required_text, required_ts
+from bot.slack.responses import failure_from_answer, failure_from_exception, required_text, required_ts
 from bot.slack.web_api import WebApi
 from bot.slack.web_client import create_web_client
 from formatters.blockkit.message import Message
@@ -55,6 +55,7 @@ class Identity:
     team_name: str
     user_id: str
     scopes: frozenset[str]
+    bot_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +118,14 @@ class SlackClient:
             team_name=str(data.get("team", "")),
             user_id=required_text(data, "user_id"),
             scopes=self.scopes,
+            bot_id=self._bot_id,
         )
 
     async def post(
         self,
         channel: str,
         message: Message,
-        metadata: DeliveryMetadata,
+        metadata: DeliveryMetadata | None,
         *,
         thread_ts: str | None = None,
         broadcast: bool = False,
@@ -155,7 +157,7 @@ class SlackClient:
             original=message,
             thread_ts=thread_ts,
             broadcast=broadcast,
-            metadata=metadata.slack_metadata,
+            metadata=None if metadata is None else metadata.slack_metadata,
             dropped=dropped,
         )
         answer, sent = await self._call_degrading("chat.postMessage", whole, body)
@@ -265,9 +267,7 @@ class SlackClient:
 
     async def is_admin(self, user: str, team_id: str) -> bool:
         """Return whether a person is an admin or owner of this workspace, not only of another."""
-        found = (await self._call("users.info", {"user": user})).get("user")
-        if not isinstance(found, dict):
-            raise OutcomeUnknown("an answer without user")
+        found = await self._user(user)
         # In an Enterprise Grid organisation the person's first workspace may be another.
         teams = (found.get("enterprise_user") or {}).get("teams") or ()
         if found.get("is_stranger") is True or not (
@@ -275,6 +275,16 @@ class SlackClient:
         ):
             return False
         return found.get("is_admin") is True or found.get("is_owner") is True
+
+    async def is_deactivated(self, user: str) -> bool:
+        """Return whether a person's account was deactivated, so that a mention notifies nobody."""
+        return (await self._user(user)).get("deleted") is True
+
+    async def _user(self, user: str) -> Mapping[str, Any]:
+        found = (await self._call("users.info", {"user": user})).get("user")
+        if not isinstance(found, dict):
+            raise OutcomeUnknown("an answer without user")
+        return found
 
     async def upload(self, png: bytes, name: str, title: str, alt_text: str) -> str:
         """Upload an image without showing it in a channel; return the file's id.
@@ -417,13 +427,8 @@ class SlackClient:
         try:
             async with running_timeout(self._timeout_s):
                 answer = await self.api.call(method, body)
-        except aiohttp.ClientConnectorError as error:
-            raise Unavailable(f"can't connect: {error.os_error.strerror or error}") from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise OutcomeUnknown(f"no answer: {type(error).__name__}") from error
-        except UnicodeError as error:
-            # Half a surrogate pair, as a cursor of Slack's may hold, can't be asked with.
-            raise OutcomeUnknown("a text that can't be sent") from error
+        except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:
+            raise failure_from_exception(error) from error
         data = answer.data
         if answer.status != 200 or not isinstance(data, dict) or not data.get("ok"):
             raise failure_from_answer(answer)

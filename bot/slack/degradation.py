@@ -1,11 +1,13 @@
 """Decide which part of a message to drop if Slack refuses it, so that its words are posted anyway. Pure.
 
-A message is its words and up to eight further parts (`MessagePart`). Slack refuses a whole call because of
+A message is its words and up to nine further parts (`MessagePart`). Slack refuses a whole call because of
 one part, often with an error code that stands in no list here. Then parts are dropped until Slack accepts
 the call or none is left:
 
 1. A code that names a part (`slack_connect_file_upload_sharing_blocked`, `metadata_too_large`, or
-   `invalid_blocks` with a pointer to a picture) drops that part alone; see `_PART_PATTERNS`.
+   `invalid_blocks` with a pointer to a picture) drops that part alone; see `_PART_PATTERNS`. Of a text
+   that is too long (`msg_too_long`) the beginning is posted: Slack's limits are lower than its documentation
+   says, and may count bytes.
 2. A code that is known to be about something else (the channel, the token, a limit, Slack's own state) drops
    nothing: no part is to blame.
 3. Any other code drops the next part of `DROP_ORDER`. What Slack meant isn't known, so this is a guess.
@@ -24,13 +26,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.slack.errors import ChannelUnavailable, FileNotReady, SlackFailure, Unlisted
+from bot.slack.errors import ChannelUnavailable, FileNotReady, Rejected, SlackFailure, Unlisted
 from bot.slack.message_parts import DroppedPart, MessagePart
+from formatters.blockkit.blocks import fit_lines
 from formatters.blockkit.message import Block, Message
+from formatters.blockkit.mrkdwn import utf16_length
 from formatters.terminal import message_text
 
-DROP_ORDER = tuple(MessagePart)
-"""The order in which parts are dropped by guess; mentions last, since they wake people."""
+DROP_ORDER: tuple[MessagePart, ...] = tuple(part for part in MessagePart if part is not MessagePart.TAIL)
+"""The order in which parts are dropped by guess; mentions last, since they wake people, and words never."""
+
+SHORT_TEXT = 1_000
+"""UTF-16 units of a text that isn't too long for Slack, whatever it counts: an alert's first lines."""
 
 MENTION_PARTS = (MessagePart.EVERYBODY, MessagePart.MENTION)
 
@@ -48,6 +55,7 @@ _PART_PATTERNS: tuple[tuple[re.Pattern[str], tuple[MessagePart, ...]], ...] = (
     (re.compile(r"(^|_)(reply|replies|threads?|threadable)(_|$)"), (MessagePart.THREAD,)),
     (re.compile(r"(^|_)blocks?(_|$)"), (MessagePart.BLOCKS,)),
     (re.compile(r"^restricted_action(_|$)"), MENTION_PARTS),
+    (re.compile(r"(^|_)too_(long|large|big)(_|$)"), (MessagePart.TAIL, MessagePart.BLOCKS)),
 )
 """Error codes and the parts that they name: patterns, not lists, so that new codes match too."""
 
@@ -94,6 +102,7 @@ class OutgoingMessage:
             MessagePart.THREAD: thread,
             MessagePart.EVERYBODY: any(target in _EVERYBODY_MENTIONS for target in message.mentions),
             MessagePart.MENTION: any(target not in _EVERYBODY_MENTIONS for target in message.mentions),
+            MessagePart.TAIL: utf16_length(message.text) > SHORT_TEXT and self.keeps(MessagePart.TAIL),
         }
         return frozenset(part for part, there in has.items() if there)
 
@@ -107,13 +116,13 @@ class OutgoingMessage:
         if isinstance(failure, FileNotReady) and MessagePart.PICTURE in parts:
             # Whether to wait for an image that isn't ready is the caller's decision.
             return None
-        if not isinstance(failure, Unlisted | ChannelUnavailable | FileNotReady):
+        if not isinstance(failure, Unlisted | ChannelUnavailable | FileNotReady | Rejected):
             return None
         named = next((part for part in _parts_named_by(failure, self.message.blocks) if part in parts), None)
         if named is not None:
             return self.drop(named, failure.reason)
         part = next((part for part in DROP_ORDER if part in parts), None)
-        if part is None or isinstance(failure, ChannelUnavailable):
+        if part is None or isinstance(failure, ChannelUnavailable | Rejected):
             return None
         return self.drop(part, failure.reason, guessed=True)
 
@@ -129,6 +138,8 @@ def remove_parts(message: Message, parts: frozenset[MessagePart]) -> Message:
     """Return a message without some of its parts, and with the same words."""
     if not parts:
         return message
+    if MessagePart.TAIL in parts:
+        return _without_tail(remove_parts(message, parts - {MessagePart.TAIL}))
     gone = tuple(target for target in message.mentions if _mention_part(target) in parts)
     text, shown = message.text, message.blocks
     if gone:
@@ -149,6 +160,13 @@ def remove_parts(message: Message, parts: frozenset[MessagePart]) -> Message:
         # The notification's text is shorter than the blocks.
         return replace(kept, text=message_text.fallback_text(kept) if shown else text, blocks=())
     return replace(kept, blocks=tuple(less))
+
+
+def _without_tail(message: Message) -> Message:
+    """Return a message with the beginning of its text, and with the mentions of the rest."""
+    text = fit_lines(message.text.splitlines(), SHORT_TEXT)
+    late = [target for target in message.mentions if target in message.text and target not in text]
+    return replace(message, text=" ".join([*late, text]))
 
 
 def _mention_part(target: str) -> MessagePart:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.store.outbox.models import RATE_LIMIT_ERRORS
+from bot.store.outbox.models import CHANNEL_ERRORS, RATE_LIMIT_ERRORS
 
 if TYPE_CHECKING:
     from bot.slack.message_parts import DroppedPart
@@ -43,7 +43,7 @@ class RootOutOfReach(SlackFailure):
 
 
 class Rejected(SlackFailure):
-    """Slack refuses this text, and would refuse it again."""
+    """Slack refuses this text, and would refuse it again; a shorter one it may take."""
 
 
 class Unlisted(SlackFailure):
@@ -71,20 +71,6 @@ ROOT_DELETED = frozenset({"message_not_found", "thread_not_found", "cant_update_
 ROOT_NOT_EDITABLE = frozenset({"edit_window_closed"})
 """The root is there, but can't be edited any more."""
 
-CHANNEL_ERRORS = frozenset(
-    {
-        "channel_not_found",
-        "not_in_channel",
-        "is_archived",
-        "restricted_action",
-        "restricted_action_read_only_channel",
-        "restricted_action_thread_only_channel",
-        "ekm_access_denied",
-        "messages_tab_disabled",
-    }
-)
-"""Errors about the channel (https://docs.slack.dev/reference/methods/chat.postMessage)."""
-
 WORKSPACE_ERRORS = frozenset(
     {
         "account_inactive",
@@ -103,7 +89,10 @@ WORKSPACE_ERRORS = frozenset(
         "ekm_access_denied_workspace",
     }
 )
-"""Errors about the token, from the same page. Two of them are temporary; all are tried again."""
+"""Errors about the token (https://docs.slack.dev/reference/methods/chat.postMessage).
+
+Two of them are temporary; all are tried again.
+"""
 
 PERMISSION_ERRORS = frozenset({"missing_scope", "no_permission", "access_denied", "not_allowed_token_type"})
 """Errors about the token that may concern one method only."""

@@ -32,7 +32,7 @@ from bot.slack import oauth
 from bot.slack.client import Identity, OnCall, SlackClient
 from bot.slack.errors import SlackFailure
 from bot.slack.request_team import SHARED_CHANNEL_HINT, TeamResolver
-from bot.slack.socket_mode import SocketModeSupervisor, SocketState
+from bot.slack.socket_mode import OtherConnectionsWarning, SocketModeSupervisor, SocketState
 from bot.slack.token_cipher import InvalidKeys, TokenCipher
 from bot.slack.web_client import create_web_client
 from bot.slack.workspaces import WorkspaceRegistry
@@ -146,7 +146,23 @@ class SlackGateway:
         log.info("slack_connected", team=identity.team_id, bot=identity.user_id)
         self._clients[identity.team_id] = client
         self._wakeups.deliveries.set()
-        app = self._create_bolt_app(TeamResolver(self._clients), client=client.web)
+
+        async def authorize() -> AuthorizeResult:
+            # With the token alone Bolt asks auth.test at the first request, and if Slack doesn't answer just
+            # then, it drops the request and tells the person to install the app again.
+            return AuthorizeResult(
+                enterprise_id=None,
+                team_id=identity.team_id,
+                bot_token=token,
+                bot_id=identity.bot_id,
+                bot_user_id=identity.user_id,
+            )
+
+        app = self._create_bolt_app(
+            TeamResolver(self._clients),
+            client=create_web_client(None, self._settings.slack_api_url, session),
+            authorize=authorize,
+        )
         self._register_listeners(app)
         return app, identity
 
@@ -224,11 +240,15 @@ class SlackGateway:
             return
         token = self._access.app_token.get_secret_value()
         client = create_web_client(token, self._settings.slack_api_url, session)
+        # On PostgreSQL any number of processes may share the token.
+        is_alone = self._settings.effective_database_url.startswith("sqlite")
+        warnings = [OtherConnectionsWarning()] if is_alone else []
 
         def create_handler() -> AsyncSocketModeHandler:
             handler = AsyncSocketModeHandler(app, token, web_client=client)
             # The WebSocket uses the proxy of the call that returns its address.
             handler.client.proxy = client.proxy
+            handler.client.message_listeners.extend(warnings)
             return handler
 
         if self._socket_mode is not None:

@@ -23,6 +23,8 @@ class MessagePart(StrEnum):
     """The mentions "@here", "@channel" and "@everyone", which workspaces may restrict."""
     MENTION = "mention"
     """All other mentions: people and user groups."""
+    TAIL = "tail"
+    """The end of a long text, which only goes where Slack says that the text is too long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bot.slack.errors import FileNotReady, OutcomeUnknown, SlackFailure, Unlisted, failure_from_code
+import aiohttp
+
+from bot.runtime.http_answers import parse_retry_after
+from bot.slack.errors import (
+    FileNotReady,
+    OutcomeUnknown,
+    SlackFailure,
+    Unavailable,
+    Unlisted,
+    failure_from_code,
+)
 from bot.slack.web_api import Answer
-from bot.store.outbox.models import MAX_DELAY
 
 _TS_PATTERN = re.compile(r"[0-9]{1,20}\.[0-9]{1,11}")
 
@@ -16,7 +25,7 @@ _TS_PATTERN = re.compile(r"[0-9]{1,20}\.[0-9]{1,11}")
 def failure_from_answer(answer: Answer) -> SlackFailure:
     """Return the failure that an answer without `ok` means."""
     status = answer.status
-    retry_after = _parse_retry_after(answer.headers.get("Retry-After"))
+    retry_after = parse_retry_after(answer.headers.get("Retry-After"))
     data = answer.data if isinstance(answer.data, dict) else {}
     reason = data.get("error")
     given = data.get("errors")
@@ -39,17 +48,22 @@ def failure_from_answer(answer: Answer) -> SlackFailure:
     return found
 
 
+def failure_from_exception(error: aiohttp.ClientError | TimeoutError | UnicodeError) -> SlackFailure:
+    """Return the failure that an exception of a call means: whether Slack may have got it."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        # It refused the way to Slack, so that nothing was sent there.
+        return Unavailable(f"the proxy refuses: HTTP {error.status}")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Unavailable(f"can't connect: {error.os_error.strerror or error}")
+    if isinstance(error, UnicodeError):
+        # Half a surrogate pair, as a cursor of Slack's may hold, can't be asked with.
+        return OutcomeUnknown("a text that can't be sent")
+    return OutcomeUnknown(f"no answer: {type(error).__name__}")
+
+
 def _storable(text: str) -> str:
     """Return a text that any database takes, with U+0000 and halves of surrogate pairs as escapes."""
     return text if text.isprintable() else ascii(text)[1:-1]
-
-
-def _parse_retry_after(header: object) -> float | None:
-    try:
-        # Limited, since "inf" and 1e20 are numbers too.
-        return min(max(0.0, float(str(header))), MAX_DELAY.total_seconds())
-    except ValueError:
-        return None
 
 
 def required_ts(answer: Mapping[str, Any]) -> str:

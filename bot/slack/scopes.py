@@ -48,7 +48,7 @@ SCOPES: Mapping[str, ScopeUse] = {
     "groups:read": ScopeUse(Need.REQUESTED, "notice the same of private channels"),
     "channels:history": ScopeUse(Need.OPT_IN, "find a post whose answer was lost"),
     "groups:history": ScopeUse(Need.OPT_IN, "find the same in private channels"),
-    "users:read": ScopeUse(Need.OPT_IN, "tell who is an admin"),
+    "users:read": ScopeUse(Need.OPT_IN, "tell who is an admin, and whose account is deactivated"),
 }
 """Every scope by its name (docs.slack.dev/reference/scopes)."""
 

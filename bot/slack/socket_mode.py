@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import structlog
@@ -35,6 +36,32 @@ class SocketState:
     connected: bool
     detail: str
     """The reason if it isn't connected; else empty."""
+
+
+class OtherConnectionsWarning:
+    """Logs that other connections use this app token, by the number in Slack's greeting of a connection.
+
+    Slack gives each request to any one of an app's connections. A second bot with a database of its own, such
+    as one that somebody tries out, would take half of the commands, and nobody would notice.
+    """
+
+    def __init__(self) -> None:
+        self._is_first = True
+
+    async def __call__(self, _client: object, message: Mapping[str, Any], _raw: str | None = None) -> None:
+        """Read one message of Slack's."""
+        count = message.get("num_connections")
+        if message.get("type") != "hello" or not isinstance(count, int):
+            return
+        # Afterwards Slack may still count the connection that this one replaces.
+        own = 1 if self._is_first else 2
+        self._is_first = False
+        if count > own:
+            log.warning(
+                "app_token_shared",
+                connections=count,
+                todo="end the other process, which gets a part of the commands, or give it an app of its own",
+            )
 
 
 class SocketModeSupervisor:

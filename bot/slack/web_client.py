@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import aiohttp
+import structlog
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_bolt.context.respond.internals import _build_message
 from slack_sdk.web.async_client import AsyncWebClient
@@ -12,6 +14,16 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
 from bot.runtime.http_proxy import proxy_for
+from formatters.blockkit.message import Message
+from formatters.terminal.message_text import fallback_text
+
+OK = 200
+_REFUSALS = frozenset({400, 403, 422})
+"""HTTP statuses with which Slack refuses an answer's content. 404 is the end of its address."""
+MAX_REASON = 100
+"""Characters of a body that are logged: it may be any server's page."""
+
+log = structlog.get_logger(__name__)
 
 
 def create_web_client(token: str | None, api_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:
@@ -23,7 +35,7 @@ def create_web_client(token: str | None, api_url: str, session: aiohttp.ClientSe
 
 
 class ProxiedRespond(AsyncRespond):
-    """Bolt's `respond`, through the proxy of the response URL."""
+    """Bolt's `respond`, through the proxy of the response URL, and without blocks if Slack refuses them."""
 
     async def __call__(self, text: Any = "", *args: Any, **message: Any) -> WebhookResponse:
         """Send an answer; the arguments are those of Bolt's AsyncRespond."""
@@ -31,4 +43,23 @@ class ProxiedRespond(AsyncRespond):
             raise ValueError("There is no response URL to answer at.")
         client = AsyncWebhookClient(self.response_url, ssl=self.ssl)
         client.proxy = proxy_for(self.response_url)
-        return await client.send_dict(_build_message(text, *args, **message))
+        body = _build_message(text, *args, **message)
+        answer = await client.send_dict(body)
+        if answer.status_code in _REFUSALS and body.get("blocks"):
+            log.warning("message_part_dropped", method="respond", part="blocks", reason=_reason(answer))
+            whole = Message(str(body.get("text") or ""), tuple(body["blocks"]))
+            bare = {name: value for name, value in body.items() if name != "blocks"}
+            answer = await client.send_dict({**bare, "text": fallback_text(whole)})
+        if answer.status_code != OK:
+            log.warning("answer_not_shown", reason=_reason(answer), status=answer.status_code)
+        return answer
+
+
+def _reason(answer: WebhookResponse) -> str:
+    """Return Slack's error code: the body itself, or the field "error" of it."""
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        body = answer.body
+    reason = body.get("error") if isinstance(body, dict) else body
+    return str(reason)[:MAX_REASON]

@@ -20,7 +20,12 @@ from bot.routing.delivery_times import REQUEUE_MAX_AGE
 from bot.routing.intents import ChannelRef, MentionReason
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store import schema
-from bot.store.channels.reachability import channels_with_problem, record_channel_problems, requeue_channel
+from bot.store.channels.reachability import (
+    channels_with_problem,
+    record_channel_problems,
+    requeue_channel,
+    requeue_probes,
+)
 from bot.store.channels.refused_mentions import record_mention_outcomes
 from bot.store.channels.subscriptions import confirm_subscriptions, discard_unconfirmed
 from bot.store.outbox.claiming import release_threads
@@ -95,6 +100,10 @@ class Settlement:
     ) -> int:
         """Requeue deliveries dead-lettered because the channel was out of reach; see `reachability`."""
         return await requeue_channel(connection, channel, since, now)
+
+    async def requeue_probes(self, connection: AsyncConnection, since: datetime, now: datetime) -> int:
+        """Requeue one delivery in each channel that is out of reach; see `reachability`."""
+        return await requeue_probes(connection, since, now)
 
 
 async def _record_posted_revision(

@@ -12,6 +12,7 @@ from aiohttp import web
 from bot.local_slack.block_kit import block_checks
 from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.messages import Message
+from bot.local_slack.web_api.faults import RESPOND, Faults
 from bot.local_slack.workspace import Draft, Workspace
 
 MAX_USES = 5
@@ -53,8 +54,12 @@ class ResponseUrl:
 class ResponseUrls:
     """The response URLs that were issued."""
 
-    def __init__(self, workspaces: Mapping[str, Workspace], clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, workspaces: Mapping[str, Workspace], faults: Faults, clock: Callable[[], float] = monotonic
+    ) -> None:
+        """`faults` of the method "respond" refuse an answer, with their status (else 400) and error."""
         self._workspaces = workspaces
+        self._faults = faults
         self._clock = clock
         self._urls: dict[str, ResponseUrl] = {}
         self.base_url = ""
@@ -84,6 +89,9 @@ class ResponseUrls:
             body = await request.json()
         except ValueError:
             return web.json_response({"ok": False, "error": "invalid_payload"}, status=400)
+        fault = self._faults.match(RESPOND, known.channel, body if isinstance(body, dict) else None)
+        if fault is not None:
+            return web.Response(text=fault.error or "internal_error", status=fault.status or 400)
         try:
             self.apply_answer(known, body)
         except ApiError as refusal:

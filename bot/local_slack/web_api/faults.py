@@ -8,6 +8,9 @@ from typing import Literal
 from bot.local_slack.errors import Json
 from bot.local_slack.web_api.odd_answers import MessagePart, Oddity, has_part
 
+RESPOND = "respond"
+"""Stands for an answer by a response URL, which is no Web API method and not meant by "*"."""
+
 Drop = Literal["before", "after"]
 
 
@@ -19,7 +22,7 @@ class Fault:
     """
 
     method: str
-    """"chat.postMessage", or "*" for every method."""
+    """"chat.postMessage", or "*" for every method; "respond" for an answer by a response URL."""
     status: int | None = None
     """The response's HTTP status; the method is not executed."""
     error: str | None = None
@@ -59,7 +62,8 @@ class Faults:
     def match(self, method: str, channel: str | None, args: Json | None = None) -> Fault | None:
         """Return the fault for this call, if any, and decrease its remaining count."""
         for fault in self._faults:
-            if fault.method not in ("*", method) or fault.channel not in (None, channel):
+            every = fault.method == "*" and method != RESPOND
+            if not (every or fault.method == method) or fault.channel not in (None, channel):
                 continue
             if fault.having and not any(has_part(args or {}, part) for part in fault.having):
                 continue

@@ -10,7 +10,9 @@ from aiohttp import web
 
 from bot.local_slack.errors import Json
 
-MessagePart = Literal["file", "broadcast", "buttons", "metadata", "blocks", "thread", "everybody", "mention"]
+MessagePart = Literal[
+    "file", "broadcast", "buttons", "metadata", "blocks", "thread", "everybody", "mention", "long text"
+]
 Oddity = Literal["null ts", "no ts", "array", "string", "html", "null", "no error"]
 
 _SYLLABLES = ["ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo", "xu", "za"]
@@ -21,6 +23,9 @@ def random_error_name(chance: random.Random) -> str:
     words = ("".join(chance.choice(_SYLLABLES) for _ in range(chance.randint(2, 4))) for _ in range(3))
     return "_".join(words)
 
+
+LONG_TEXT_BYTES = 1_500
+"""More than these UTF-8 bytes are a long text."""
 
 _PARTS: Mapping[MessagePart, Callable[[Json], bool]] = {
     "file": lambda args: any(block.get("type") == "image" for block in _blocks(args)),
@@ -33,6 +38,7 @@ _PARTS: Mapping[MessagePart, Callable[[Json], bool]] = {
         word in _searchable_text(args) for word in ("<!here>", "<!channel>", "<!everyone>")
     ),
     "mention": lambda args: any(word in _searchable_text(args) for word in ("<@", "<!subteam^")),
+    "long text": lambda args: len(str(args.get("text") or "").encode()) > LONG_TEXT_BYTES,
 }
 
 

@@ -26,7 +26,7 @@ def _user_json(call: MethodCall, user: User) -> Json:
         "id": user.id,
         "team_id": user.team or call.workspace.id,
         "name": user.name,
-        "deleted": False,
+        "deleted": user.deactivated,
         "real_name": user.real_name,
         "tz": "Etc/UTC",
         "tz_label": "Coordinated Universal Time",

@@ -17,6 +17,23 @@ A time further ahead was written before the clock was set back, so such work cou
 RATE_LIMIT_ERRORS = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 """Slack's error codes for a rate limit, recorded as the reason of a delivery that is postponed by one."""
 
+CHANNEL_ERRORS = frozenset(
+    {
+        "channel_not_found",
+        "not_in_channel",
+        "is_archived",
+        "restricted_action",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_only_channel",
+        "ekm_access_denied",
+        "messages_tab_disabled",
+    }
+)
+"""Slack's error codes about the channel (https://docs.slack.dev/reference/methods/chat.postMessage).
+
+They are recorded as the reason of a delivery that was given up with its channel, and comes back with it.
+"""
+
 NOTHING_TO_SAY = "nothing to say any more"
 """The stored reason of a delivery that ended because there was nothing to post."""
 

@@ -45,7 +45,9 @@ Dead letters and coming back
 
 What can't be posted because its whole channel is out of reach (archived, the bot was removed) is
 dead-lettered with that reason, and comes back with `requeue_channel` once a post shows that the channel can
-be posted to again: edits and reports of changes at any age, news for a day.
+be posted to again: edits and reports of changes at any age, news for a day. One post about a real event is
+tried again every ten minutes (`requeue_probes`), since Slack doesn't report each way in which a channel comes
+back.
 """
 
 from __future__ import annotations
@@ -102,6 +104,9 @@ class OutcomeEffects(Protocol):
         self, connection: AsyncConnection, channel: ChannelRef, since: datetime, now: datetime
     ) -> int:
         """Requeue deliveries that were dead-lettered with their channel; return their number."""
+
+    async def requeue_probes(self, connection: AsyncConnection, since: datetime, now: datetime) -> int:
+        """Requeue one delivery in each channel that is out of reach; return their number."""
 
 
 class Outbox:
@@ -250,6 +255,14 @@ class Outbox:
         """
         async with self._database.exclusive_transaction() as connection:
             return await self._settlement.requeue_channel(connection, (team_id, channel_id), since, now)
+
+    async def requeue_probes(self, since: datetime, now: datetime) -> int:
+        """Try one post about a real event again in each channel that is out of reach; return their number.
+
+        Only posts created after `since` are tried.
+        """
+        async with self._database.exclusive_transaction() as connection:
+            return await self._settlement.requeue_probes(connection, since, now)
 
 
 def _claim_statement(*, may_be_rivals: bool) -> ReturningUpdate[int]:

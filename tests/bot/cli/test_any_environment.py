@@ -156,7 +156,9 @@ def test_without_a_home_the_database_must_be_named(place: Place, command: str, h
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("command", ["show NOTICE", "replay --dry-run NOTICE", "samples OUT"])
+@pytest.mark.parametrize(
+    "command", ["show NOTICE", "replay --dry-run NOTICE", "samples OUT", "--help", "show --help"]
+)
 def test_broken_pipe_is_no_error(place: Place, command: str) -> None:
     given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)}
     assert tried(place, command, given, ["known", "there", "head"], (0,)) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -12,15 +13,18 @@ from sqlalchemy import insert, text
 
 from bot.delivery.degraded_messages import DegradedMessages
 from bot.filters import parse_criteria
+from bot.local_slack.web_api import odd_answers
 from bot.local_slack.web_api.odd_answers import MessagePart as Held
 from bot.local_slack.web_api.odd_answers import Oddity, random_error_name
 from bot.local_slack.workspace import Draft
+from bot.runtime.http_answers import MAX_RETRY_AFTER_S
+from bot.slack import degradation
 from bot.slack.errors import OutcomeUnknown, RateLimited
 from bot.slack.message_metadata import METADATA_EVENT, DeliveryMetadata
 from bot.slack.responses import failure_from_answer
 from bot.slack.web_api import Answer
 from bot.store import schema
-from bot.store.outbox.models import MAX_DELAY, DeliveryKind
+from bot.store.outbox.models import DeliveryKind
 from formatters.answers.subscription_messages import subscription_list
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
@@ -35,6 +39,8 @@ pytestmark = pytest.mark.slow
 FIRST, SECOND = decoded_notice(), decoded_notice(alert_type="INITIAL", minutes=5)
 RETRACTION = decoded_notice(alert_type="RETRACTION", minutes=9)
 HERE, POST, EDIT = "<!here>", "chat.postMessage", "chat.update"
+
+NO_WAITS = ("0", "-1", "0.0", "Mon, 01 Jan 2001 00:00:00 GMT")
 
 FILTERLESS = parse_criteria("CBC")
 
@@ -379,6 +385,28 @@ async def test_the_words_of_posts_and_edits_come_without_what_is_refused(
     assert all(reply["thread_ts"] == root["ts"] for reply in replies)
 
 
+async def test_an_alert_whose_text_is_too_long_comes_shortened(
+    harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without its layout this alert has 570 characters.
+    monkeypatch.setattr(odd_answers, "LONG_TEXT_BYTES", 500)
+    monkeypatch.setattr(degradation, "SHORT_TEXT", 300)
+    (channel,) = await harness.create_subscribed_channels(words="CBC notify @here")
+    for method in (POST, EDIT):
+        harness.local_slack.fail(method, error="invalid_blocks", times=None, having=("blocks",))
+        harness.local_slack.fail(method, error="msg_too_long", times=None, having=("long text",))
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    await harness.record_notices(RETRACTION)
+    await finish(harness)
+    root, *_ = harness.local_slack.messages(channel)
+    assert "RETRACTED" in root["text"] and not root["blocks"]
+    first = [str(call.args["text"]) for call in harness.calls(POST) if not call.args.get("blocks")]
+    assert [len(text) > 500 for text in first[:2]] == [True, False]
+    assert all(HERE in text and FIRST.superevent_id in text for text in first[:2])
+    assert await harness.rows(state="dead") == []
+
+
 async def test_a_rate_limit_while_degrading_keeps_the_dropped_parts(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     harness.local_slack.fail(POST, error="zomeru")
@@ -438,11 +466,21 @@ async def test_a_reply_that_stands_outside_its_thread_is_found_there(
     assert [reply["thread_ts"] for reply in replies] == [None]
 
 
-@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e20, 86_400.0, -1.0])
-def test_retry_after_is_capped(seconds: float) -> None:
+@pytest.mark.parametrize("header", [*NO_WAITS, "nan", "inf", "1e20", "86400", "", "soon", None])
+def test_any_retry_after_is_a_bounded_wait(header: str | None) -> None:
     response = {"ok": False, "error": "ratelimited"}
-    found = failure_from_answer(Answer(429, {"Retry-After": str(seconds)}, response))
-    assert isinstance(found, RateLimited) and 0 <= found.retry_after <= MAX_DELAY.total_seconds()
+    headers = {} if header is None else {"Retry-After": header}
+    found = failure_from_answer(Answer(429, headers, response))
+    assert isinstance(found, RateLimited) and 1 <= found.retry_after <= MAX_RETRY_AFTER_S
+
+
+async def test_a_limit_without_a_wait_isnt_asked_again_at_once(harness: DeliveryHarness) -> None:
+    await harness.create_subscribed_channels()
+    harness.local_slack.fail(POST, status=429, retry_after=0, times=None)
+    await harness.record_notices(FIRST)
+    await harness.wait_for_retry("ratelimited")
+    await asyncio.sleep(0.3)
+    assert len(harness.calls(POST)) == 1
 
 
 # Answers of another form

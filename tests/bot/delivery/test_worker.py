@@ -327,10 +327,10 @@ async def test_retraction_after_a_deleted_root_is_posted_as_a_new_root(harness: 
 @pytest.mark.slow
 async def test_a_refused_root_is_given_up_and_the_next_notice_opens_another(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
-    harness.local_slack.fail("chat.postMessage", error="msg_too_long")
+    harness.local_slack.fail("chat.postMessage", error="no_text")
     await harness.record_notices(FIRST)
     await harness.wait_until_delivered()
-    assert [(row.state, row.reason) for row in await harness.rows()] == [("dead", "msg_too_long")]
+    assert [(row.state, row.reason) for row in await harness.rows()] == [("dead", "no_text")]
     assert (await harness.factory.subscriptions.for_channel(TEAM, channel))[0].delivery_problem is None
     await harness.record_notices(SECOND)
     await harness.wait_until_delivered()
@@ -346,7 +346,7 @@ async def test_a_report_of_an_unreadable_notice_outlives_its_root(harness: Deliv
     assert (
         await harness.pipeline().handle(mangled, Origin("test", "1", live=True)) is IngestResult.QUARANTINED
     )
-    harness.local_slack.fail("chat.postMessage", error="msg_too_long")
+    harness.local_slack.fail("chat.postMessage", error="no_text")
     harness.advance(seconds=5)
     await harness.wait_until_delivered()
     (apology,) = harness.local_slack.messages(channel)

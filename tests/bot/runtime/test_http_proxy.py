@@ -18,7 +18,7 @@ from bot.runtime.http_proxy import proxy_for
 from bot.setting_types.topics import ConfiguredTopic
 from bot.settings import Settings
 from bot.slack.client import SlackClient
-from bot.slack.errors import SlackFailure
+from bot.slack.errors import SlackFailure, Unavailable
 from bot.sources.gcn import GcnAccess
 from bot.treasure_map.client import TreasureMap, TreasureMapError
 from formatters.terminal.findings import Level
@@ -198,3 +198,12 @@ async def test_https_is_asked_of_the_proxy_by_connect(environment: Environment, 
     assert [url for method, url in proxy.asked if method == "CONNECT"] == [
         f"{host}.invalid:443" for host in ("slack", "files.slack", "pager", "gracedb", "gracedb")
     ]
+
+
+async def test_a_proxy_that_refuses_the_way_says_so_and_nothing_was_sent(
+    proxy: HttpProxy, environment: Environment
+) -> None:
+    environment(HTTPS_PROXY=proxy.url)
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(Unavailable, match="the proxy refuses: HTTP 502"):
+            await SlackClient("xoxb-1", "https://slack.invalid/api/", session).identify()

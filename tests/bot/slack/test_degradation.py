@@ -5,13 +5,20 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.local_slack.web_api.odd_answers import random_error_name
-from bot.slack.degradation import DROP_ORDER, MENTION_PARTS, OutgoingMessage, refused_mentions
+from bot.slack.degradation import (
+    DROP_ORDER,
+    MENTION_PARTS,
+    SHORT_TEXT,
+    OutgoingMessage,
+    refused_mentions,
+)
 from bot.slack.errors import (
     ChannelUnavailable,
     FileNotReady,
@@ -127,7 +134,7 @@ def whole_words(message: Message) -> set[str]:
 
 
 @pytest.mark.slow
-@given(messages(), st.sets(st.sampled_from(MessagePart), min_size=1).map(frozenset), unlisted)
+@given(messages(), st.sets(st.sampled_from(DROP_ORDER), min_size=1).map(frozenset), unlisted)
 def test_words_are_posted_whichever_parts_slack_refuses(
     outgoing: OutgoingMessage, refuses: frozenset[MessagePart], word: str
 ) -> None:
@@ -147,7 +154,7 @@ def test_words_are_posted_whichever_parts_slack_refuses(
 @pytest.mark.slow
 @given(messages(), st.data())
 def test_error_naming_a_part_drops_only_that_part(outgoing: OutgoingMessage, data: st.DataObject) -> None:
-    refuses = data.draw(st.sets(st.sampled_from(MessagePart), min_size=1).map(frozenset))
+    refuses = data.draw(st.sets(st.sampled_from(DROP_ORDER), min_size=1).map(frozenset))
     names = {part: data.draw(st.sampled_from(NAMING[part])) for part in DROP_ORDER}
     taken, _, _ = send(outgoing, refuses, names.__getitem__)
     assert taken is not None and not taken.parts & refuses
@@ -201,7 +208,7 @@ def test_a_channel_that_keeps_posting_to_some_is_a_channels_problem() -> None:
             failure_from_code(word, 1.0)
             for word in ("internal_error", "message_not_found", "thread_not_found")
         ),
-        failure_from_code("msg_too_long", None),
+        failure_from_code("no_text", None),
         FileNotReady("invalid slack file"),
         OutcomeUnknown("HTTP 502"),
     ],
@@ -248,3 +255,18 @@ def test_message_without_blocks_keeps_its_words() -> None:
     bare = outgoing.drop(MessagePart.BLOCKS, "why").message
     assert bare.blocks == () and REAL in bare.text and bare.text.count(EVERYONE) == 1
     assert "I'm observing" not in bare.text
+
+
+@given(messages(), st.sampled_from(["msg_too_long", "message_too_large"]))
+def test_of_a_text_that_is_too_long_the_beginning_is_posted(outgoing: OutgoingMessage, word: str) -> None:
+    """Slack refuses the layout, and counts the bytes of the text."""
+    outgoing = outgoing.drop(MessagePart.BLOCKS, "invalid_blocks")
+    long = Message(f"{outgoing.message.text}\n" + "Ω_obs = 30 %\n" * 400, (), outgoing.message.mentions)
+    outgoing = replace(outgoing, original=long)
+    less = outgoing.degrade(failure_from_code(word, None))
+    assert less is not None and less.dropped[-1].part is MessagePart.TAIL and not less.dropped[-1].guessed
+    sent = less.message
+    assert len(sent.text) <= SHORT_TEXT + len(" ".join(long.mentions)) + 1
+    assert all(target in sent.text for target in long.mentions) and sent.mentions == long.mentions
+    assert sent.text.splitlines()[0].endswith(long.text.splitlines()[0][-20:])
+    assert less.degrade(failure_from_code("msg_too_long", None)) is None, "it is given up"

@@ -9,9 +9,10 @@ import pytest
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
+from structlog.testing import capture_logs
 
 from bot.local_slack.server import LocalSlack
-from bot.slack.socket_mode import SocketModeSupervisor
+from bot.slack.socket_mode import OtherConnectionsWarning, SocketModeSupervisor
 
 PATIENCE_S = 60.0
 
@@ -77,3 +78,37 @@ async def test_a_refused_connection_is_out_until_it_is_taken(
     await until(link, connected=False)
     await until(link, connected=True)
     await local_slack.wait_for(lambda: local_slack.sockets.count == 1, PATIENCE_S)
+
+
+async def test_a_second_process_with_the_same_app_token_is_told_of(
+    local_slack: LocalSlack, slack_client: AsyncWebClient
+) -> None:
+    handlers = []
+    warning = OtherConnectionsWarning()
+    with capture_logs() as logged:
+        for listeners in ([warning], [OtherConnectionsWarning()]):
+            asker = AsyncWebClient(local_slack.app_token, base_url=local_slack.api_url)
+            handler = AsyncSocketModeHandler(
+                AsyncApp(client=slack_client), local_slack.app_token, web_client=asker
+            )
+            handler.client.message_listeners.extend(listeners)
+            handlers.append(handler)
+            assert not logged, "the first is alone"
+            await handler.connect_async()  # type: ignore[no-untyped-call]
+            await local_slack.wait_for(lambda: local_slack.sockets.count == len(handlers), PATIENCE_S)
+            await asyncio.sleep(0.3)
+    assert [(line["event"], line["connections"]) for line in logged] == [("app_token_shared", 2)]
+    for handler in handlers:
+        await handler.close_async()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"), [([1, 2, 2], 0), ([2], 1), ([1, 3], 1), ([None, 1], 0), ([1, "2", 5], 1)]
+)
+async def test_a_connection_that_is_replaced_is_no_other_process(counts: list[object], told: int) -> None:
+    warning = OtherConnectionsWarning()
+    with capture_logs() as logged:
+        for count in counts:
+            await warning(None, {"type": "hello", "num_connections": count})
+            await warning(None, {"type": "disconnect", "num_connections": 9})
+    assert len(logged) == told

@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.web_api.faults import Fault, Faults
-from bot.local_slack.web_api.odd_answers import MessagePart, random_error_name
+from bot.local_slack.web_api.odd_answers import LONG_TEXT_BYTES, MessagePart, random_error_name
 from bot.slack.errors import Unlisted, failure_from_code
 
 
@@ -27,6 +27,13 @@ def test_a_fault_is_for_its_method_and_channel() -> None:
     assert all(faults.match("chat.postMessage", "C1") for _ in range(10))
     faults.clear()
     assert faults.match("chat.postMessage", "C1") is None
+
+
+def test_fault_matches_long_text_by_its_bytes() -> None:
+    faults = Faults()
+    faults.add(Fault("chat.postMessage", error="msg_too_long", times=None, having=("long text",)))
+    assert faults.match("chat.postMessage", "C1", {"text": "a" * LONG_TEXT_BYTES}) is None
+    assert faults.match("chat.postMessage", "C1", {"text": "Ω" * (LONG_TEXT_BYTES // 2 + 1)}) is not None
 
 
 def test_those_arranged_first_come_first() -> None:
