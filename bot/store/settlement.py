@@ -9,7 +9,7 @@ isn't in the table fails a test. Effects take all deliveries of a batch at once,
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store import schema
 from bot.store.channels.reachability import (
     channels_with_problem,
+    choose_probes,
     record_channel_problems,
     requeue_channel,
     requeue_probes,
@@ -101,9 +102,15 @@ class Settlement:
         """Requeue deliveries dead-lettered because the channel was out of reach; see `reachability`."""
         return await requeue_channel(connection, channel, since, now)
 
-    async def requeue_probes(self, connection: AsyncConnection, since: datetime, now: datetime) -> int:
-        """Requeue one delivery in each channel that is out of reach; see `reachability`."""
-        return await requeue_probes(connection, since, now)
+    async def choose_probes(self, connection: AsyncConnection, since: datetime) -> list[int]:
+        """Return one delivery in each channel that is out of reach; see `reachability`."""
+        return await choose_probes(connection, since)
+
+    async def requeue_probes(
+        self, connection: AsyncConnection, chosen: Collection[int], now: datetime
+    ) -> int:
+        """Requeue chosen deliveries that are still given up; see `reachability`."""
+        return await requeue_probes(connection, chosen, now)
 
 
 async def _record_posted_revision(

@@ -2,7 +2,7 @@
 
 Slack says with an event that the bot was invited back or that a channel was unarchived. Such an event may be
 missed, and none says that a restriction of who may post was lifted. So what was given up is also tried again
-from time to time (`requeue_probes`).
+from time to time (`choose_probes`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import ChannelRef
@@ -92,15 +92,15 @@ async def requeue_channel(
     return revived.rowcount - await dead_letter_orphans(connection, channel, problem)
 
 
-async def requeue_probes(connection: AsyncConnection, since: datetime, now: datetime) -> int:
-    """Requeue one delivery in each channel that is recorded as out of reach; return their number.
+async def choose_probes(connection: AsyncConnection, since: datetime) -> list[int]:
+    """Return the id of one delivery in each channel that is recorded as out of reach, where there is one.
 
     It is the oldest post about a real event, or to the operators, that was created after `since` and would
     come back with the channel. If Slack takes it, all else comes back too; if not, it is given up again.
     """
     problems = schema.channel_problems
     known = (await connection.execute(select(problems).order_by(problems.c.since))).all()
-    chosen = []
+    chosen: list[int] = []
     for row in known:
         channel = (row.team_id, row.channel_id)
         here = (_d.c.team_id == row.team_id) & (_d.c.channel_id == row.channel_id)
@@ -118,13 +118,16 @@ async def requeue_probes(connection: AsyncConnection, since: datetime, now: date
             ~_d.c.mock,
             or_(_d.c.thread_id.is_(None), is_root, stands),
         )
-        chosen.append((await connection.execute(oldest)).scalar_one())
-    again = and_(
-        _d.c.id.in_([id_ for id_ in chosen if id_ is not None]), _d.c.state == DeliveryState.DEAD.value
-    )
-    probed = update(_d).where(again)
-    probed = probed.values(state=DeliveryState.PENDING.value, not_before=now, attempts=0, reason=None)
-    return (await connection.execute(probed)).rowcount
+        found = (await connection.execute(oldest)).scalar_one()
+        chosen += [] if found is None else [found]
+    return chosen
+
+
+async def requeue_probes(connection: AsyncConnection, chosen: Collection[int], now: datetime) -> int:
+    """Requeue those of the chosen deliveries that are still given up; return their number."""
+    again = update(_d).where(_d.c.id.in_(chosen), _d.c.state == DeliveryState.DEAD.value)
+    again = again.values(state=DeliveryState.PENDING.value, not_before=now, attempts=0, reason=None)
+    return (await connection.execute(again)).rowcount
 
 
 async def _wanted_again(

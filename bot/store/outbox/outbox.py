@@ -52,7 +52,7 @@ back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -82,6 +82,9 @@ from bot.store.outbox.models import (
 
 _d = schema.deliveries
 
+_PROBES_AT_ONCE = 500
+"""Probes that one transaction requeues; a database limits the parameters of a statement."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -105,8 +108,13 @@ class OutcomeEffects(Protocol):
     ) -> int:
         """Requeue deliveries that were dead-lettered with their channel; return their number."""
 
-    async def requeue_probes(self, connection: AsyncConnection, since: datetime, now: datetime) -> int:
-        """Requeue one delivery in each channel that is out of reach; return their number."""
+    async def choose_probes(self, connection: AsyncConnection, since: datetime) -> list[int]:
+        """Return the id of one delivery in each channel that is out of reach."""
+
+    async def requeue_probes(
+        self, connection: AsyncConnection, chosen: Collection[int], now: datetime
+    ) -> int:
+        """Requeue those of the chosen deliveries that are still given up; return their number."""
 
 
 class Outbox:
@@ -261,8 +269,15 @@ class Outbox:
 
         Only posts created after `since` are tried.
         """
-        async with self._database.exclusive_transaction() as connection:
-            return await self._settlement.requeue_probes(connection, since, now)
+        # Looking takes a query or two a channel, which nothing that is to be stored should wait for.
+        async with self._database.read_transaction() as connection:
+            chosen = await self._settlement.choose_probes(connection, since)
+        requeued = 0
+        for first in range(0, len(chosen), _PROBES_AT_ONCE):
+            async with self._database.exclusive_transaction() as connection:
+                ids = chosen[first : first + _PROBES_AT_ONCE]
+                requeued += await self._settlement.requeue_probes(connection, ids, now)
+        return requeued
 
 
 def _claim_statement(*, may_be_rivals: bool) -> ReturningUpdate[int]:
