@@ -41,6 +41,17 @@ def rounded_up(time: datetime) -> datetime:
     return whole if whole == time else whole + timedelta(minutes=1)
 
 
+def window_range(start: datetime, stop: datetime) -> str:
+    """Return a window in whole minutes inside it: "26 Nov 02:08–07:36 UTC"; a shorter one by its minute.
+
+    A limit is never said to be reached before it is: darkness from 02:07:45 on isn't there at 02:07.
+    """
+    begun, until = rounded_up(start.astimezone(UTC)), stop.astimezone(UTC)
+    if begun > until:
+        begun = until.replace(second=0, microsecond=0)
+    return f"{day(begun)} {begun:%H:%M}–{stop_clock(until)} UTC"
+
+
 def since_merger(time: datetime, merger: datetime | None) -> str | None:
     """Return "T+2.4 h" (below 10 h with a tenth, below 0.1 h in minutes or seconds).
 
