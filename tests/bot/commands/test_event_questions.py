@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
 import pytest
 
 from bot.app.factory import Factory
-from bot.samples import retracted
+from bot.samples import Record, bbh, bns, burst, low_significance, mock, ms181101ab, retracted
+from formatters.text import event_lines
 from tests.bot.commands.test_observe import answer_text
 from tests.bot.commands.test_visible import store
 from tests.support.factories import NOW
@@ -30,6 +34,24 @@ async def test_how_a_retracted_event_stands_is_said_once_by_its_card(factory: Fa
     card = await answer_text(factory, name)
     assert card.count("RETRACTED") == 1 and card.count("No longer a candidate") == 1
     assert await answer_text(factory, words.format(name)) == card
+
+
+@pytest.mark.parametrize("sample", [bns, bbh, burst, ms181101ab, mock, low_significance])
+@pytest.mark.parametrize("count", [1, 2, 9])
+async def test_the_distance_in_words_is_that_of_the_lists_and_says_of_which_map(
+    factory: Factory, sample: Callable[[datetime], Sequence[Record]], count: int
+) -> None:
+    notice = await store(factory, *sample(NOW)[:count])
+    if notice.is_retraction:
+        return
+    said = (await answer_text(factory, f"how far is {notice.superevent_id}")).splitlines()[0]
+    best = notice.best_localization
+    words = None if best is None else event_lines.distances(best)
+    if words is None:
+        assert "no distance is known" in said
+        return
+    assert f"luminosity distance {words}".replace("\u00a0", " ") in said
+    assert ("(combined map); GW alone " in said) == (best is not notice.localization)
 
 
 @pytest.mark.parametrize("words", ["{0} far", "how far is {0}", "is {0} a BNS", "when was {0}"])
