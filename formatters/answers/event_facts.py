@@ -113,7 +113,14 @@ def _coincidence(superevent: Superevent, _now: datetime) -> str:
     notice = superevent.latest_with_event
     lines = [] if notice is None else coincidence_lines.coincidence_lines(notice)
     if not lines:
-        return "its notices name no coincidence with a GRB, a neutrino or another external event."
+        # Bursts and neutrinos that name no event are no part of a notice: this answer doesn't know them.
+        beside = (
+            " Bursts and neutrinos nearby that name no event aren't in its notices: they stand in the"
+            " Follow-up reply of channels with streams nearby."
+            if superevent.category is Category.REAL
+            else ""
+        )
+        return f"its notices name no coincidence with a GRB, a neutrino or another external event.{beside}"
     if notice is None or notice.external is None:
         # In no form that could be read: the line is a sentence of its own.
         return f"its newest notice {lines[0][0].lower()}{lines[0][1:]}."
