@@ -35,6 +35,7 @@ _MIN_AIRMASS_ALTITUDE_DEG = 10.0
 """Altitude in degrees below which no airmass is shown: few telescopes reach it."""
 _EMPTY_CELL = "–"
 _HEADER = ("Site", "Night", "Share", "Window, UTC", "Local time", "Peak", "Moon")
+_LONG_WINDOW = timedelta(hours=12)
 _MAX_WINDOWS = 3
 """Windows of one site in this night that are listed; the first are."""
 
@@ -217,8 +218,9 @@ def _window_cells(
     site: SiteObservability, which: str, window: ObservingWindow, answer: Observability
 ) -> Sequence[str]:
     share = quantities.percent(window.probability)
-    if window.stop - window.start >= WHOLE_DAY:
-        utc, local = _whole_range(window.start.astimezone(UTC), window.stop.astimezone(UTC)), _EMPTY_CELL
+    if window.length >= WHOLE_DAY:
+        utc = f"{_time_range(window.start.astimezone(UTC), window.stop.astimezone(UTC))}, at any time"
+        local = _EMPTY_CELL
     else:
         utc = _time_range(window.start.astimezone(UTC), window.stop.astimezone(UTC))
         since = night_times.since_merger(window.start, answer.merger)
@@ -229,16 +231,12 @@ def _window_cells(
     return which, share, utc, local, _peak_cell(site, window), _moon_cell(site, window)
 
 
-def _whole_range(start: datetime, stop: datetime) -> str:
-    """Return a window of a whole turn of the sky with both days: it is the night of neither alone."""
-    begun = night_times.rounded_up(start)
-    until = "" if stop.date() == begun.date() else f"{night_times.day(stop)} "
-    return f"{night_times.day(begun)} {begun:%H:%M}–{until}{night_times.stop_clock(stop)}, at any time"
-
-
 def _time_range(start: datetime, stop: datetime) -> str:
+    """Return a window by its first day; a long one, whose clocks alone could be in any order, by both."""
     begun = night_times.rounded_up(start)
-    return f"{night_times.day(begun)} {begun:%H:%M}–{night_times.stop_clock(stop)}"
+    is_long = stop.astimezone(UTC) - start.astimezone(UTC) >= _LONG_WINDOW
+    until = f"{night_times.day(stop)} " if is_long and stop.date() != begun.date() else ""
+    return f"{night_times.day(begun)} {begun:%H:%M}–{until}{night_times.stop_clock(stop)}"
 
 
 def _peak_cell(site: SiteObservability, window: ObservingWindow) -> str:

@@ -72,7 +72,7 @@ def repeated_words(superevent: Superevent, request: PlanRequest) -> str:
         # Exactly: with another time it would be another plan.
         is_whole = not request.duration % timedelta(minutes=1)
         length = request.duration / timedelta(minutes=1 if is_whole else 1 / 60)
-        parts.append(f"{length:.6g} {'minutes' if is_whole else 'seconds'}")
+        parts.append(f"{length:.6g} {'minute' if is_whole else 'second'}{'' if length == 1 else 's'}")
     return " ".join([*parts, superevent.superevent_id])
 
 

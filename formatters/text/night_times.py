@@ -37,8 +37,10 @@ def stop_clock(time: datetime) -> str:
 
 def rounded_up(time: datetime) -> datetime:
     """Return the first full minute that isn't before a time."""
-    whole = time.replace(second=0, microsecond=0)
-    return whole if whole == time else whole + timedelta(minutes=1)
+    # In UTC: a minute on the clock of a zone may be an hour and a minute.
+    utc = time.astimezone(UTC)
+    whole = utc.replace(second=0, microsecond=0)
+    return (whole if whole == utc else whole + timedelta(minutes=1)).astimezone(time.tzinfo)
 
 
 def window_range(start: datetime, stop: datetime) -> str:

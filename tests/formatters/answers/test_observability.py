@@ -312,6 +312,48 @@ def test_a_window_of_a_whole_day_says_both_its_ends(
     assert f"{night_times.day(begun)} {begun:%H:%M}–{until}{stop:%H:%M}, at any time" in said
 
 
+CLOCKS_CHANGE = {
+    "America/Los_Angeles": datetime(2026, 11, 1, 9, tzinfo=UTC),
+    "Europe/Madrid": datetime(2026, 10, 25, 1, tzinfo=UTC),
+    "America/Santiago": datetime(2026, 4, 5, 3, tzinfo=UTC),
+    "Australia/Sydney": datetime(2026, 4, 4, 16, tzinfo=UTC),
+    "America/Denver": datetime(2026, 3, 8, 9, tzinfo=UTC),
+}
+"""When each zone's clocks are set back; Denver's forward."""
+
+
+@given(st.sampled_from(sorted(CLOCKS_CHANGE)), st.floats(-7_200, 7_200), st.floats(61, 7_200))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+def test_a_window_is_as_long_as_it_is_in_the_night_in_which_clocks_change(
+    superevents: dict[str, Superevent], zone: str, after: float, length: float
+) -> None:
+    begin = CLOCKS_CHANGE[zone] + timedelta(seconds=after)
+    there = ZoneInfo(zone)
+    start, stop = begin.astimezone(there), (begin + timedelta(seconds=length)).astimezone(there)
+    one = replace(window(0, 1), start=start, stop=stop)
+    assert one.length == pytest.approx(timedelta(seconds=length), abs=timedelta(milliseconds=1))
+    whole = begin.replace(second=0, microsecond=0)
+    up = whole if whole == begin else whole + timedelta(minutes=1)
+    assert night_times.rounded_up(start).astimezone(UTC) == up
+    site = night(replace(PALOMAR, zone=zone), (one,), ())
+    answer = tonight(site, since=begin - timedelta(hours=1))
+    said = message_text.render(observability.message(superevents["raven"], answer))
+    down = (begin + timedelta(seconds=length)).replace(second=0, microsecond=0)
+    if up < down:
+        day = night_times.day(up)
+        assert f"{day} {up:%H:%M}–{down:%H:%M}" in said and "less than a minute" not in said
+        local = up.astimezone(there)
+        assert f"{night_times.day(local)} {local:%H:%M}–{down.astimezone(there):%H:%M}" in said
+    else:
+        assert "less than a minute" in said
+
+
+def test_a_long_window_has_the_day_of_its_end(superevents: dict[str, Superevent]) -> None:
+    site = night(PALOMAR, (window(9, 23.4), window(33, 11.9)), ())
+    said = message_text.render(observability.message(superevents["raven"], tonight(site)))
+    assert "27 Nov 12:00–28 Nov 11:24" in said and "28 Nov 12:00–23:54" in said
+
+
 def test_the_answer_names_its_map_and_the_events_marks(superevents: dict[str, Superevent]) -> None:
     for name, superevent in superevents.items():
         notice = superevent.latest_with_map
