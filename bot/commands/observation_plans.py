@@ -79,8 +79,9 @@ class ObservationPlans:
         name = stored.instrument
         sentences = [f"{name} plans {answers.fields_words(stored)}."]
         if made is not None:
+            hold = "It holds" if len(stored.fields) == 1 else "They hold"
             sentences.append(
-                f"They hold {quantities.percent(made.plan.covered)} of the probability, on"
+                f"{hold} {quantities.percent(made.plan.covered)} of the probability, on"
                 f" {plan_answers.map_words(superevent, made)}."
             )
             unread = plan_answers.unread_words(superevent, made)

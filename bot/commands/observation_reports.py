@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -41,6 +41,7 @@ from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.coverage import SharedFields
 from formatters.models.observation import (
     NewObservation,
+    Observation,
     ObservationStatus,
 )
 from formatters.models.observing import ChannelSites
@@ -239,7 +240,8 @@ class ObservationReports:
             found, unknown = await shared_fields(self._others, stored, report)
             shared, notes = (*shared, *found), (*notes, *unknown)
         if numbers:
-            sentences.append(f"These are {answers.numbers_words(numbers)} of its plan{of_when}.")
+            this = "This is" if len(numbers) == 1 else "These are"
+            sentences.append(f"{this} {answers.numbers_words(numbers)} of its plan{of_when}.")
         if left:
             sentences.append(f"{quantities.pluralize(left, 'field')} of its plan left.")
         return answers.reported_message(
@@ -293,6 +295,8 @@ class ObservationReports:
         if not keeps_times:
             fields = [replace(one, time=None) for one in fields]
         note = "Their times are those of the plan; if they were observed at another, add it: at 03:20 UTC."
+        if len(fields) == 1:
+            note = "Its time is that of the plan; if it was observed at another, add it: at 03:20 UTC."
         if not keeps_times and new.observed_at is None:
             note = "Stored without times: not all of the plan's times are over. To add one: at 03:20 UTC."
         # The shape with which it was planned counts, also where the site has another one by now.
@@ -303,6 +307,7 @@ class ObservationReports:
     async def _undo(self, superevent: Superevent, new: NewObservation, now: datetime) -> Message:
         """Take back the instrument's newest report of what was done: it may belong to another event."""
         place = (new.team_id, new.channel_id, new.superevent_id)
+        before = await self._stores.observations.for_event(*place)
         last = await self._stores.observations.last_done(*place, new.instrument)
         if last is None or not await self._stores.observations.undo(
             last, new, f"{last.instrument}: taken back, {answers.fields_words(last)}", now
@@ -313,8 +318,7 @@ class ObservationReports:
             )
         at = night_times.utc_day_and_clock(last.changed_at)
         sentences = [f"{last.instrument}'s report of {at} is taken back: {answers.fields_words(last)}."]
-        if last.fields:
-            sentences.append("Its fields of the plan count as planned again.")
+        sentences += _open_again(before, await self._stores.observations.for_event(*place), last.instrument)
         if last.user_id != new.user_id:
             sentences.append("Somebody else had reported it.")
         return answers.reported_message(
@@ -345,3 +349,23 @@ class ObservationReports:
                 next_words=f"observe {cancelled[-1].instrument} plan {superevent.superevent_id}",
             )
         )
+
+
+def _open_again(before: Sequence[Observation], after: Sequence[Observation], instrument: str) -> list[str]:
+    """Return what taking back a report changed of the instrument's plan: none for fields done twice.
+
+    `before` and `after` are the event's observations, plans without what is done.
+    """
+    left = {one.id: len(one.fields) for one in before}
+    sentences = []
+    for one in after:
+        if one.status is ObservationStatus.DONE or one.instrument.casefold() != instrument.casefold():
+            continue
+        state = "cancelled" if one.status is ObservationStatus.CANCELLED else "planned"
+        more = len(one.fields) - left.get(one.id, 0)
+        if more:
+            verb = "counts" if more == 1 else "count"
+            sentences.append(f"{quantities.pluralize(more, 'field')} of its plan {verb} as {state} again.")
+        elif one.id not in left:
+            sentences.append(f"Its plan counts as {state} again.")
+    return sentences

@@ -16,6 +16,7 @@ from bot.commands.sentence_reports import ReportMeaning, SentenceReport
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.observation import MAX_FIELDS, NewObservation, Observation, ObservationStatus
 from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
 from formatters.text import night_times, quantities
 
 EXAMPLE_DELAY = timedelta(minutes=10)
@@ -177,7 +178,8 @@ def which_fields(new: NewObservation, name: str, plan: Observation | None) -> Co
 def refuse_retracted(superevent: Superevent) -> None:
     """Raise CommandError if nothing is to be observed any more."""
     if superevent.is_retracted:
-        raise CommandError(f"{superevent.superevent_id} was retracted: there is nothing to observe.")
+        name = alert_card.name_without_retraction(superevent)
+        raise CommandError(f"{name} was retracted: there is nothing to observe.")
 
 
 def merger_time(superevent: Superevent) -> datetime | None:

@@ -17,6 +17,7 @@ from bot.commands.position_tables import Table, is_ruling, parse_header, parse_t
 from bot.skymaps.coordinates import InvalidPosition, PositionMatch, match_position
 from formatters.blockkit.mrkdwn import NAME_MAX, plain_text
 from formatters.models.observation import MAX_FIELDS, ObservedField
+from formatters.text import quantities
 
 _COLUMNS = {
     "time": re.compile(
@@ -87,7 +88,8 @@ def parse_fields(lines: Sequence[str]) -> PastedFields:
         raise CommandError(f"An observation has at most {MAX_FIELDS} fields: report the rest by itself.")
     notes = problems[:_SHOWN_PROBLEMS]
     if len(problems) > _SHOWN_PROBLEMS:
-        notes.append(f"{len(problems) - _SHOWN_PROBLEMS} more lines are left out.")
+        more = quantities.pluralize(len(problems) - _SHOWN_PROBLEMS, "more line is", "more lines are")
+        notes.append(f"{more} left out.")
     if table is not None:
         used = sorted({*table.columns.items(), *columns.items()}, key=lambda pair: pair[1])
         names = [table.names[at] for kind, at in used if kind in _USED]

@@ -21,6 +21,7 @@ from formatters.blockkit.message import Message
 from formatters.models.notice import canonical_id, folded_id
 from formatters.models.observing import ChannelSites, ObservingConstraints, Site
 from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
 
 
 class VisibleCommand:
@@ -75,7 +76,7 @@ class VisibleCommand:
         constraints: ObservingConstraints,
         asked: NightWords,
     ) -> Message:
-        name = superevent.superevent_id
+        name = alert_card.name_without_retraction(superevent)
         if superevent.is_retracted:
             return helping.error_message(f"{name} was retracted: there is nothing to observe.")
         notice = superevent.latest_with_map

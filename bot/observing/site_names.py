@@ -170,7 +170,8 @@ class _Unknown:
 def _unknown_site(problems: Sequence[_Unknown]) -> UnknownSite:
     sentences = [problem.sentence for problem in problems[:_MAX_PROBLEMS]]
     if len(problems) > _MAX_PROBLEMS:
-        sentences.append(f"And {len(problems) - _MAX_PROBLEMS} more are no site that I know.")
+        more = len(problems) - _MAX_PROBLEMS
+        sentences.append(f"And {more} more {'is' if more == 1 else 'are'} no site that I know.")
     return UnknownSite(*sentences, may_be_place=any(problem.may_be_place for problem in problems))
 
 

@@ -293,9 +293,9 @@ def _from_galactic(match: re.Match[str], start: int) -> PositionMatch:
     _refuse_gap(groups, latitude_text)
     latitude = -float(latitude_text) if groups["sign"] == "-" else float(latitude_text)
     if not -180 <= longitude <= 360:
-        raise InvalidPosition(f"Galactic longitude {longitude:g} isn't between 0° and 360°.")
+        raise InvalidPosition(f"Galactic longitude {longitude:.12g} isn't between 0° and 360°.")
     if abs(latitude) > 90:
-        raise InvalidPosition(f"Galactic latitude {latitude:g} isn't between −90° and +90°.")
+        raise InvalidPosition(f"Galactic latitude {latitude:.12g} isn't between −90° and +90°.")
     ra, dec = icrs_from_galactic(longitude % 360, latitude)
     return PositionMatch(
         ra=ra,
@@ -324,12 +324,13 @@ def _right_ascension(match: re.Match[str]) -> float:
             seconds = f"{seconds}.{groups['hundredths']}"
         hours = _sexagesimal("RA", groups["h"], groups.get("hm"), seconds)
         if not 0 <= hours <= 24:
-            raise InvalidPosition(f"RA {groups['h']}h isn't between 0h and 24h.")
+            written = _outside(24, "hms", groups["h"], groups.get("hm"), seconds)
+            raise InvalidPosition(f"RA {written} isn't between 0h and 24h.")
         return hours * 15 % 360
-    written = f"{groups['rasign']}{groups['ra']}"
     degrees = _sexagesimal("RA", groups["ra"], groups.get("ram"), groups.get("ras"))
     if not 0 <= degrees <= 360 or groups["rasign"] == "-":
-        raise InvalidPosition(f"RA {written} isn't between 0° and 360°.")
+        written = _outside(360, "°′″", groups["ra"], groups.get("ram"), groups.get("ras"))
+        raise InvalidPosition(f"RA {groups['rasign']}{written} isn't between 0° and 360°.")
     return degrees % 360
 
 
@@ -341,7 +342,8 @@ def _declination(match: re.Match[str]) -> float:
         seconds = f"{seconds}.{groups['tenths']}"
     degrees = _sexagesimal("Dec", groups["d"], groups.get("dm"), seconds)
     if degrees > 90:
-        raise InvalidPosition(f"Dec {groups['sign']}{groups['d']} isn't between −90° and +90°.")
+        written = _outside(90, "°′″", groups["d"], groups.get("dm"), seconds)
+        raise InvalidPosition(f"Dec {groups['sign']}{written} isn't between −90° and +90°.")
     # The sign is parsed apart from the number, because −00°30′ is south of the equator.
     return -degrees if groups["sign"] == "-" else degrees
 
@@ -352,6 +354,17 @@ def _refuse_gap(groups: dict[str, str], whole: str) -> None:
         raise InvalidPosition(
             f"“{groups['sign']} {whole}” may be a minus or only a dash: write -{whole} or +{whole}."
         )
+
+
+def _outside(limit: float, marks: str, whole: str, minutes: str | None, seconds: str | None) -> str:
+    """Return a number that is beyond a limit, with as many of its parts as show that it is.
+
+    `marks` has the signs of the whole, of minutes and of seconds. Degrees alone have none: "361".
+    """
+    if float(whole) > limit or minutes is None:
+        return f"{whole}{'h' if marks[0] == 'h' else ''}"
+    last = "" if seconds is None else f"{seconds}{marks[2]}"
+    return f"{whole}{marks[0]}{minutes}{marks[1]}{last}"
 
 
 def _sexagesimal(name: str, whole: str, minutes: str | None, seconds: str | None) -> float:

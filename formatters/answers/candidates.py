@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
@@ -14,7 +14,7 @@ from formatters.models.notice import Distance, Notice
 from formatters.models.observing import PositionWindow
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.text import follow_up_lines, night_times, quantities
+from formatters.text import coverage_lines, follow_up_lines, night_times, quantities
 from formatters.text.criteria_text import user_mention
 
 MAX_ROWS = 20
@@ -124,16 +124,9 @@ def _map_lines(answer: CandidateList) -> Iterator[str]:
     if notice is None:
         yield "No sky map of this event can be read, so none is compared with one."
     else:
-        then = answer.superevent.up_to(notice)
-        which = alert_card.alert_type_with_ordinal(then, notice)
-        event = answer.superevent.event
-        if event is not None:
-            sent = notice.time_created - event.time
-            side = "before" if sent < timedelta(0) else "after"
-            which += f", sent {quantities.duration_text(sent)} {side} the merger"
+        which = coverage_lines.map_words(answer.superevent, notice, is_combined=answer.is_combined)
         verb = "Compared" if _is_compared(answer) else "None could be compared"
-        compared = f"{verb} with the map of {which}{' (combined map)' if answer.is_combined else ''}."
-        yield compared + follow_up_lines.newer_maps(answer.superevent, answer.unread)
+        yield f"{verb} with {which}." + follow_up_lines.newer_maps(answer.superevent, answer.unread)
     if answer.change is not None:
         if answer.change.entered:
             yield f"In the 90\u00a0% region since this map: {_listed(answer.change.entered)}."
@@ -222,11 +215,9 @@ def _seen(offset: timedelta | None) -> str:
 def _window_cell(window: PositionWindow | None, answer: CandidateList) -> str:
     if window is None:
         return _EMPTY_CELL if answer.windows_failed else "none in 2 nights"
-    start, stop = window.start.astimezone(UTC), window.stop.astimezone(UTC)
-    return (
-        f"{plain_text(window.site.name, SHOWN_NAME_MAX)} {night_times.day(start)}"
-        f" {start:%H:%M}–{stop:%H:%M} UTC, {quantities.number(window.peak_altitude)}° high"
-    )
+    times = night_times.window_range(window.start, window.stop)
+    high = f"{quantities.number(window.peak_altitude)}° high"
+    return f"{plain_text(window.site.name, SHOWN_NAME_MAX)} {times}, {high}"
 
 
 def _source_cell(sources: Sequence[CandidateSource]) -> str:

@@ -60,8 +60,8 @@ def _values(row: CandidateRow) -> list[object]:
             if one.decision is None
             else [one.decision.decision.value, quantities.iso(one.decision.at)]
         ),
-        f"{position.ra:.6f}",
-        f"{position.dec:.6f}",
+        quantities.right_ascension_degrees(position.ra, 6),
+        quantities.declination_degrees(position.dec, 6),
         position.radius,
         *(
             [None] * 3

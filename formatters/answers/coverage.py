@@ -150,7 +150,7 @@ def _observation_lines(answer: CoverageAnswer) -> Iterator[str]:
         if isinstance(one, CoveredObservation):
             yield _observation_line(answer.superevent, number, one)
     if len(found) > MAX_OBSERVATIONS:
-        yield escape(f"{len(found) - MAX_OBSERVATIONS} more are in the export.")
+        yield escape(_more_words(len(found) - MAX_OBSERVATIONS))
 
 
 def _observation_line(superevent: Superevent, number: int, covered: CoveredObservation) -> str:
@@ -190,7 +190,7 @@ def _reported_lines(answer: CoverageAnswer) -> Iterator[str]:
         if isinstance(one, ReportedCoverage):
             yield escape(f"{number}. {_reported_words(answer.superevent, one)}", _LINE_MAX)
     if len(found.reported) > MAX_REPORTED:
-        yield escape(f"{len(found.reported) - MAX_REPORTED} more are in the export.")
+        yield escape(_more_words(len(found.reported) - MAX_REPORTED))
     if reading.left_out:
         left = quantities.pluralize(reading.left_out, "pointing")
         yield escape(f"{left} without a usable position, or beyond what is kept, are left out.")
@@ -221,6 +221,10 @@ def _reported_words(superevent: Superevent, covered: ReportedCoverage) -> str:
     return f"{name} {status} · {' · '.join(filter(None, parts))}"
 
 
+def _more_words(count: int) -> str:
+    return f"{quantities.pluralize(count, 'more is', 'more are')} in the export."
+
+
 def _uncovered_lines(answer: CoverageAnswer) -> Iterator[str]:
     found = answer.coverage
     region = f"its 90{quantities.NBSP}% region"
@@ -236,9 +240,9 @@ def _uncovered_lines(answer: CoverageAnswer) -> Iterator[str]:
 
 
 def _piece_words(piece: UncoveredPiece) -> str:
-    dec = f"{piece.dec:+.3f}".replace("-", quantities.MINUS)
+    dec = f"{piece.dec:+z.3f}".replace("-", quantities.MINUS)
     share, area = coverage_lines.share_words(piece.probability), quantities.area(piece.area)
-    return f"• RA {piece.ra % 360:.3f} Dec {dec}: {share} in {area}"
+    return f"• RA {quantities.right_ascension_degrees(piece.ra, 3)} Dec {dec}: {share} in {area}"
 
 
 def _notes(answer: CoverageAnswer) -> Iterator[str]:

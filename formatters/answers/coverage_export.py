@@ -81,7 +81,7 @@ def json_message(superevent: Superevent, coverage: EventCoverage, limit: int | N
         ],
         "largest_pieces_in_no_field": [
             {
-                "ra_deg": round(one.ra % 360, 5),
+                "ra_deg": quantities.rounded_right_ascension(one.ra, 5),
                 "dec_deg": round(one.dec, 5),
                 "share": round(one.probability, 6),
                 "area_deg2": round(one.area, 4),
@@ -141,8 +141,8 @@ def _values(row: _Row, field: ObservedField | None) -> Sequence[object]:
         row.source,
         csv_text(row.instrument),
         csv_text(row.status),
-        None if field is None else f"{field.ra % 360:.5f}",
-        None if field is None else f"{field.dec:.5f}",
+        None if field is None else quantities.right_ascension_degrees(field.ra, 5),
+        None if field is None else quantities.declination_degrees(field.dec, 5),
         None if field is None else f"{field.position_angle:g}",
         None if time is None else quantities.iso(time.replace(microsecond=0)),
         None if row.band is None else csv_text(row.band),

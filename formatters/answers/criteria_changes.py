@@ -9,6 +9,7 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, plain_text
 from formatters.models.criteria_set import SETS_MAX, CriteriaSet
+from formatters.text import quantities
 
 _MAX_NAMED = 10
 """Channels, subscriptions or sets that a sentence names; further ones are counted."""
@@ -112,7 +113,8 @@ def doubtful(sentences: Sequence[str]) -> Message:
     """Return the reply to grades that can hardly be given."""
     said = " ".join(escape(sentence) for sentence in sentences[:_MAX_NAMED])
     if len(sentences) > _MAX_NAMED:
-        said += f" {len(sentences) - _MAX_NAMED} more grades are like that."
+        more = quantities.pluralize(len(sentences) - _MAX_NAMED, "more grade is", "more grades are")
+        said += f" {more} like that."
     return _refused(
         f"{said} {NOTHING_CHANGED} To have it all the same, repeat it with the word anyway at the end."
     )

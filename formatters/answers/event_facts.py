@@ -30,11 +30,18 @@ def sentence(superevent: Superevent, topic: str, now: datetime) -> str | None:
 
 def _distance(superevent: Superevent, _now: datetime) -> str:
     notice = superevent.latest_with_map
-    localization = None if notice is None else (notice.localization or notice.best_localization)
-    found = None if localization is None else event_lines.distances(localization)
-    if found is None:
-        return "no distance is known; bursts and maps without one have none."
-    return f"luminosity distance {found}."
+    alone = None if notice is None else notice.localization
+    best = None if notice is None else notice.best_localization
+    of_gw = None if alone is None else event_lines.distances(alone)
+    found = None if best is None else event_lines.distances(best)
+    if best is None or found is None:
+        if of_gw is None:
+            return "no distance is known; bursts and maps without one have none."
+        return f"luminosity distance {of_gw} (the map of GW alone; the combined map has none)."
+    if best is alone:
+        return f"luminosity distance {found}."
+    # The card's header, lists and filters take the combined map's: the answer says whose it is.
+    return f"luminosity distance {found} (combined map); GW alone {of_gw or 'has none'}."
 
 
 def _far(superevent: Superevent, _now: datetime) -> str:
@@ -106,7 +113,14 @@ def _coincidence(superevent: Superevent, _now: datetime) -> str:
     notice = superevent.latest_with_event
     lines = [] if notice is None else coincidence_lines.coincidence_lines(notice)
     if not lines:
-        return "its notices name no coincidence with a GRB, a neutrino or another external event."
+        # Bursts and neutrinos that name no event are no part of a notice: this answer doesn't know them.
+        beside = (
+            " Bursts and neutrinos nearby that name no event aren't in its notices: they stand in the"
+            " Follow-up reply of channels with streams nearby."
+            if superevent.category is Category.REAL
+            else ""
+        )
+        return f"its notices name no coincidence with a GRB, a neutrino or another external event.{beside}"
     if notice is None or notice.external is None:
         # In no form that could be read: the line is a sentence of its own.
         return f"its newest notice {lines[0][0].lower()}{lines[0][1:]}."

@@ -215,10 +215,9 @@ def _now_cell(now: PositionAltitude | None, answer: GalaxyList) -> str:
 def _window_cell(window: PositionWindow | None, answer: GalaxyList) -> str:
     if window is None:
         return _EMPTY_CELL if answer.windows_failed else "none in 2 nights"
-    start, stop = window.start.astimezone(UTC), window.stop.astimezone(UTC)
-    times = f"{night_times.day(start)} {start:%H:%M}–{stop:%H:%M} UTC"
-    if start <= answer.asked_at < stop:
-        times = f"now until {stop:%H:%M} UTC"
+    times = night_times.window_range(window.start, window.stop)
+    if window.start <= answer.asked_at < window.stop:
+        times = f"now until {night_times.stop_clock(window.stop.astimezone(UTC))} UTC"
     words = f"{times}, {quantities.number(window.peak_altitude)}° high"
     return words if len(answer.sites) == 1 else f"{galaxy_lines.short_name(window.site.name)} {words}"
 

@@ -48,7 +48,8 @@ def ds9_message(
 ) -> Message:
     """Return the galaxies as points of a DS9 region file, with rank and name."""
     lines = [
-        f"point({one.galaxy.ra:.6f},{one.galaxy.dec:.6f}) # point=circle text={{{_ds9_text(one)}}}"
+        f"point({quantities.right_ascension_degrees(one.galaxy.ra, 6)},"
+        f"{quantities.declination_degrees(one.galaxy.dec, 6)}) # point=circle text={{{_ds9_text(one)}}}"
         for one in ranking.galaxies
     ]
     marks = alert_card.status_labels(superevent)
@@ -92,8 +93,8 @@ def _values(one: RankedGalaxy, total: float) -> list[object]:
     return [
         one.rank,
         csv_text(galaxy.name),
-        f"{galaxy.ra:.6f}",
-        f"{galaxy.dec:.6f}",
+        quantities.right_ascension_degrees(galaxy.ra, 6),
+        quantities.declination_degrees(galaxy.dec, 6),
         galaxy.distance,
         galaxy.distance_error,
         one.share,

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
-from formatters.models.notice import Category
 from formatters.models.observing import (
     ChannelSites,
     NightObservability,
@@ -19,7 +18,8 @@ from formatters.models.observing import (
     SiteObservability,
 )
 from formatters.models.superevent import Superevent
-from formatters.text import night_times, quantities, vocabulary
+from formatters.posts import alert_card
+from formatters.text import coverage_lines, night_times, quantities
 from formatters.text.observability_line import (
     MIN_USEFUL_PROBABILITY,
     WHOLE_DAY,
@@ -35,16 +35,17 @@ _MIN_AIRMASS_ALTITUDE_DEG = 10.0
 """Altitude in degrees below which no airmass is shown: few telescopes reach it."""
 _EMPTY_CELL = "–"
 _HEADER = ("Site", "Night", "Share", "Window, UTC", "Local time", "Peak", "Moon")
+_LONG_WINDOW = timedelta(hours=12)
 _MAX_WINDOWS = 3
 """Windows of one site in this night that are listed; the first are."""
 
 
 def message(superevent: Superevent, answer: Observability) -> Message:
-    """Return the answer to `visible`: a table with one row for each window and site."""
-    front = vocabulary.category_label(superevent.category)
-    mock = f"{front} · " if front is not None and superevent.category is not Category.REAL else ""
+    """Return the answer to `visible`: one row for each window and site, and which map that is of."""
     when = "tonight" if answer.is_now else night_times.day_and_year(answer.night_of or answer.since)
-    title = f"{mock}Visibility {when} · {superevent.superevent_id}"
+    title = " · ".join(
+        [*alert_card.status_labels(superevent), f"Visibility {when}", superevent.superevent_id]
+    )
     text = observability_line(answer)
     age = _age_line(answer)
     first = [] if age is None else [blocks.section(escape(age))]
@@ -53,9 +54,21 @@ def message(superevent: Superevent, answer: Observability) -> Message:
         blocks.header(title),
         *first,
         blocks.table(_HEADER, [row for site in answer.sites for row in _rows(site, answer)]),
-        blocks.section(escape(sun_and_plane_line(answer))),
+        blocks.section(*(escape(line) for line in (*_map_lines(superevent), sun_and_plane_line(answer)))),
         blocks.context(escape(_definitions(answer), 900)),
     )
+
+
+def _map_lines(superevent: Superevent) -> list[str]:
+    """Return the line that names the map: where there is a combined one, GW's own gives other numbers."""
+    notice = superevent.latest_with_map
+    if notice is None:
+        return []
+    is_combined = notice.best_localization is not notice.localization
+    later = superevent.notices[superevent.notice_ordinal(notice) :]
+    unread = coverage_lines.unread_line(superevent, [one for one in later if one.map_problem is not None])
+    made_on = f"On {coverage_lines.map_words(superevent, notice, is_combined=is_combined)}."
+    return [made_on if unread is None else f"{made_on} {unread}"]
 
 
 def _age_line(answer: Observability) -> str | None:
@@ -89,7 +102,8 @@ def _definitions(answer: Observability) -> str:
         else f"beginning on {night_times.day_and_year(answer.night_of)} at the site (radio: 0 h UTC)"
     )
     return (
-        f"Share: the probability above {_altitude_limit(constraints)} in darkness"
+        "Share: the probability that is up in the window:"
+        f" above {_altitude_limit(constraints)} in darkness"
         f" ({_darkness_limit(constraints)}; radio at any time) {at_least}. Nights: {begun}, each from noon to"
         " noon at the site (radio: one passage of the field); of the next the best window. Window: while at"
         " least 10 % of the map is up, or half of the most that is up that night. T+: after the event. Peak"
@@ -204,8 +218,9 @@ def _window_cells(
     site: SiteObservability, which: str, window: ObservingWindow, answer: Observability
 ) -> Sequence[str]:
     share = quantities.percent(window.probability)
-    if window.stop - window.start >= WHOLE_DAY:
-        utc, local = f"{night_times.day(window.start.astimezone(UTC))}, at any time", _EMPTY_CELL
+    if window.length >= WHOLE_DAY:
+        utc = f"{_time_range(window.start.astimezone(UTC), window.stop.astimezone(UTC))}, at any time"
+        local = _EMPTY_CELL
     else:
         utc = _time_range(window.start.astimezone(UTC), window.stop.astimezone(UTC))
         since = night_times.since_merger(window.start, answer.merger)
@@ -217,8 +232,11 @@ def _window_cells(
 
 
 def _time_range(start: datetime, stop: datetime) -> str:
+    """Return a window by its first day; a long one, whose clocks alone could be in any order, by both."""
     begun = night_times.rounded_up(start)
-    return f"{night_times.day(begun)} {begun:%H:%M}–{night_times.stop_clock(stop)}"
+    is_long = stop.astimezone(UTC) - start.astimezone(UTC) >= _LONG_WINDOW
+    until = f"{night_times.day(stop)} " if is_long and stop.date() != begun.date() else ""
+    return f"{night_times.day(begun)} {begun:%H:%M}–{until}{night_times.stop_clock(stop)}"
 
 
 def _peak_cell(site: SiteObservability, window: ObservingWindow) -> str:

@@ -86,7 +86,8 @@ def list_message(listed: ObservationList) -> Message:
     title = f"Observations of {name}, as this channel's people reported them"
     lines = [_line(one, merger) for one in shown]
     more = len(listed.observations) - len(shown)
-    notes = [f"{more} earlier ones aren't shown."] if more else []
+    earlier = quantities.pluralize(more, "earlier one isn't", "earlier ones aren't")
+    notes = [f"{earlier} shown."] if more else []
     notes.append("Shares of the sky map: `/gwevent coverage`.")
     text = f"{title}: {', '.join(dict.fromkeys(_short(one) for one in shown))}."
     return blocks.message(
@@ -175,5 +176,6 @@ def _shared_sentences(shared: Sequence[SharedFields]) -> Iterator[tuple[str, str
         said = f", says {who}." if who else f" (reported by {person(one.user_id or '') or 'somebody'})."
         yield plain, f":warning: {escape(sentence)}{said}"
     if len(shared) > _MAX_SHARED:
-        more = f"{len(shared) - _MAX_SHARED} more have fields of these too: see coverage."
+        count = quantities.pluralize(len(shared) - _MAX_SHARED, "more has", "more have")
+        more = f"{count} fields of these too: see coverage."
         yield more, escape(more)

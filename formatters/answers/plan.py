@@ -17,7 +17,7 @@ from formatters.models.pointing import MAX_PLAN_FIELDS, Pointing
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.channel_view import ImageRef
-from formatters.text import night_times, quantities
+from formatters.text import coverage_lines, night_times, quantities, vocabulary
 
 MAX_ROWS = 30
 """Fields in the table, which with the picture and the lines fits one message; an export has more."""
@@ -72,7 +72,7 @@ def repeated_words(superevent: Superevent, request: PlanRequest) -> str:
         # Exactly: with another time it would be another plan.
         is_whole = not request.duration % timedelta(minutes=1)
         length = request.duration / timedelta(minutes=1 if is_whole else 1 / 60)
-        parts.append(f"{length:.6g} {'minutes' if is_whole else 'seconds'}")
+        parts.append(f"{length:.6g} {'minute' if is_whole else 'second'}{'' if length == 1 else 's'}")
     return " ".join([*parts, superevent.superevent_id])
 
 
@@ -86,23 +86,14 @@ def picture_title(made: EventPlan) -> str:
 
 def map_words(superevent: Superevent, made: EventPlan) -> str:
     """Return the name of a plan's map: "the map of UPDATE, sent 3 h after the merger (combined map)"."""
-    notice = made.notice
-    which = alert_card.alert_type_with_ordinal(superevent.up_to(notice), notice)
-    event = superevent.event
-    if event is not None:
-        sent = notice.time_created - event.time
-        side = "before" if sent < timedelta(0) else "after"
-        which += f", sent {quantities.duration_text(sent)} {side} the merger"
-    return f"the map of {which}{' (combined map)' if made.is_combined else ''}"
+    return coverage_lines.map_words(superevent, made.notice, is_combined=made.is_combined)
 
 
 def unread_words(superevent: Superevent, made: EventPlan) -> str | None:
     """Return the sentence that newer maps can't be read; None if there is none."""
     if not made.unread:
         return None
-    names = [
-        alert_card.alert_type_with_ordinal(superevent.up_to(notice), notice) for notice in made.unread[-3:]
-    ]
+    names = [vocabulary.notice_name(superevent.up_to(notice), notice) for notice in made.unread[-3:]]
     one = len(made.unread) == 1
     return (
         f"Newer, but not readable here: the {'map' if one else 'maps'} of {', '.join(names)}."
@@ -209,8 +200,8 @@ def _rows(pointings: Sequence[Pointing]) -> Iterator[Sequence[str]]:
         day = start.date()
         yield (
             str(one.number),
-            f"{one.ra % 360:.3f}",
-            f"{one.dec:+.3f}".replace("-", quantities.MINUS),
+            quantities.right_ascension_degrees(one.ra, 3),
+            f"{one.dec:+z.3f}".replace("-", quantities.MINUS),
             f"{date}{start:%H:%M:%S}",
             quantities.angle(one.altitude),
             share_text(one.share),
@@ -297,11 +288,10 @@ def _why(made: EventPlan, nothing: NothingToObserve) -> str:
 def _next(made: EventPlan, nothing: NothingToObserve) -> str:
     if nothing.next_start is None:
         return "Nor in the year after."
-    when = night_times.utc_day_and_clock(nothing.next_start)
-    if nothing.next_start.year != made.planned_at.year:
-        when = (
-            f"{night_times.day_and_year(nothing.next_start)} {nothing.next_start:%H:%M}{quantities.NBSP}UTC"
-        )
+    start = night_times.rounded_up(nothing.next_start)
+    when = night_times.utc_day_and_clock(start)
+    if start.year != made.planned_at.year:
+        when = f"{night_times.day_and_year(start)} {start:%H:%M}{quantities.NBSP}UTC"
     days = (nothing.next_start - made.planned_at) / timedelta(days=1)
     wait = f" (in {quantities.duration_text(nothing.next_start - made.planned_at)})" if days < 60 else ""
     return f"1{quantities.NBSP}% or more is up again from {when}{wait}; the Moon isn't counted there."

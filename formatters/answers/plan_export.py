@@ -29,8 +29,8 @@ def csv_message(superevent: Superevent, made: EventPlan, limit: int | None = MAX
             csv_line(
                 [
                     one.number,
-                    f"{one.ra % 360:.5f}",
-                    f"{one.dec:.5f}",
+                    quantities.right_ascension_degrees(one.ra, 5),
+                    quantities.declination_degrees(one.dec, 5),
                     quantities.iso(one.start.replace(microsecond=0)),
                     f"{made.request.telescope.exposure.total_seconds():g}",
                     f"{one.altitude:.1f}",
@@ -52,7 +52,7 @@ def json_message(superevent: Superevent, made: EventPlan, limit: int | None = MA
         json.dumps(
             {
                 "number": one.number,
-                "ra_deg": round(one.ra % 360, 5),
+                "ra_deg": quantities.rounded_right_ascension(one.ra, 5),
                 "dec_deg": round(one.dec, 5),
                 "start_utc": quantities.iso(one.start.replace(microsecond=0)),
                 "altitude_deg": round(one.altitude, 1),

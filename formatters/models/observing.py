@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from formatters.models.pointing import Telescope
 
@@ -81,7 +81,11 @@ class ObservingWindow:
     """A time, within one night, in which a worthwhile part of a sky map is up without a break."""
 
     start: datetime
-    """In the site's own time zone, or in UTC if that is unknown; the same for `stop`."""
+    """In the site's own time zone, or in UTC if that is unknown; the same for `stop`.
+
+    To compare or subtract two of them take UTC: Python compares times of one zone by their clocks, which
+    a zone sets back an hour in one night of the year.
+    """
     stop: datetime
     probability: float
     """Probability (0 to 1) of the tiles that can be observed in this window."""
@@ -91,6 +95,11 @@ class ObservingWindow:
     """Airmass at `peak_altitude`; None below the horizon."""
     moon: Moon | None = None
     """The Moon at the moment of `peak_altitude`."""
+
+    @property
+    def length(self) -> timedelta:
+        """The time from start to stop."""
+        return self.stop.astimezone(UTC) - self.start.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -170,7 +170,8 @@ def _localization_rows(localization: Localization | None) -> Iterator[str]:
     if len(localization.regions) > 1:
         for part in localization.regions:
             share = f"{part.probability * 100:.1f} %" if part.probability >= 0.001 else "<0.1 %"
-            yield _row("region", f"{share} near {part.ra:.3f}, {part.dec:.3f}; {part.area:.2f} deg²")
+            place = quantities.position_degrees(part.ra, part.dec).replace(quantities.NBSP, " ")
+            yield _row("region", f"{share} near {place}; {part.area:.2f} deg²")
     if localization.log_bci is not None:
         yield _row("ln BCI", f"{localization.log_bci}")
     around = localization.surroundings

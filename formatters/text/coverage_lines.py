@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.coverage import CoverageSummary, DepthRange
@@ -11,7 +11,7 @@ from formatters.models.notice import Notice
 from formatters.models.observation import Observation, ObservationStatus, ObservedField
 from formatters.models.superevent import Superevent
 from formatters.models.treasure_map import MAGNITUDE_UNITS
-from formatters.text import quantities, vocabulary
+from formatters.text import night_times, quantities, vocabulary
 
 NAME_MAX = 40
 """Characters of an instrument's name."""
@@ -81,7 +81,7 @@ def after_merger(superevent: Superevent, time: datetime) -> str:
     """Return a time as that after the merger, "T+2.4 h"; in UTC where the event's time isn't known."""
     event = superevent.event
     if event is None:
-        return f"{time.astimezone(UTC):%d %b %H:%M}{quantities.NBSP}UTC"
+        return night_times.utc_day_and_clock(time)
     length = time - event.time
     sign = quantities.MINUS if length < timedelta(0) else "+"
     seconds = abs(length.total_seconds())

@@ -37,8 +37,21 @@ def stop_clock(time: datetime) -> str:
 
 def rounded_up(time: datetime) -> datetime:
     """Return the first full minute that isn't before a time."""
-    whole = time.replace(second=0, microsecond=0)
-    return whole if whole == time else whole + timedelta(minutes=1)
+    # In UTC: a minute on the clock of a zone may be an hour and a minute.
+    utc = time.astimezone(UTC)
+    whole = utc.replace(second=0, microsecond=0)
+    return (whole if whole == utc else whole + timedelta(minutes=1)).astimezone(time.tzinfo)
+
+
+def window_range(start: datetime, stop: datetime) -> str:
+    """Return a window in whole minutes inside it: "26 Nov 02:08–07:36 UTC"; a shorter one by its minute.
+
+    A limit is never said to be reached before it is: darkness from 02:07:45 on isn't there at 02:07.
+    """
+    begun, until = rounded_up(start.astimezone(UTC)), stop.astimezone(UTC)
+    if begun > until:
+        begun = until.replace(second=0, microsecond=0)
+    return f"{day(begun)} {begun:%H:%M}–{stop_clock(until)} UTC"
 
 
 def since_merger(time: datetime, merger: datetime | None) -> str | None:

@@ -90,7 +90,8 @@ def useful_windows(night: NightObservability) -> tuple[ObservingWindow, ...]:
         window
         for window in night.windows
         if window.probability >= MIN_USEFUL_PROBABILITY
-        and night_times.rounded_up(window.start) < window.stop.replace(second=0, microsecond=0)
+        and night_times.rounded_up(window.start.astimezone(UTC))
+        < window.stop.astimezone(UTC).replace(second=0, microsecond=0)
     )
 
 
@@ -178,15 +179,14 @@ def _continuation(result: SiteObservability) -> ObservingWindow | None:
     So it is in the polar night, and at radio sites for a field that doesn't set.
     """
     this, following = useful_windows(result.this_night), useful_windows(result.next_night)
-    if len(this) == 1 and following and following[0].start - this[0].stop < _ADJOINING:
-        return following[0]
+    if len(this) == 1 and following:
+        between = following[0].start.astimezone(UTC) - this[0].stop.astimezone(UTC)
+        return following[0] if between < _ADJOINING else None
     return None
 
 
 def _is_whole(first: ObservingWindow, second: ObservingWindow, answer: Observability) -> bool:
-    return second.stop - second.start >= WHOLE_DAY and (
-        is_open_now(first, answer) or first.stop - first.start >= WHOLE_DAY
-    )
+    return second.length >= WHOLE_DAY and (is_open_now(first, answer) or first.length >= WHOLE_DAY)
 
 
 def _time_phrase(window: ObservingWindow, answer: Observability, continued: ObservingWindow | None) -> str:

@@ -227,7 +227,22 @@ def position_coarse(ra: float, dec: float) -> str:
 
 def position_degrees(ra: float, dec: float) -> str:
     """Return a position in decimal degrees for machines, so with a plain hyphen: "194.304, -17.857"."""
-    return f"{ra:.3f},{NBSP}{dec:.3f}"
+    return f"{right_ascension_degrees(ra, 3)},{NBSP}{declination_degrees(dec, 3)}"
+
+
+def rounded_right_ascension(degrees: float, decimals: int) -> float:
+    """Return a right ascension in degrees, rounded: at least 0 and below 360, also where it rounds up."""
+    return round(degrees % 360, decimals) % 360
+
+
+def right_ascension_degrees(degrees: float, decimals: int) -> str:
+    """Return a right ascension in decimal degrees for machines, never "360.000": "194.304"."""
+    return f"{rounded_right_ascension(degrees, decimals):.{decimals}f}"
+
+
+def declination_degrees(degrees: float, decimals: int) -> str:
+    """Return a declination in decimal degrees for machines, never "-0.000": "-17.857"."""
+    return f"{degrees:z.{decimals}f}"
 
 
 def position_sexagesimal(ra: float, dec: float) -> str:

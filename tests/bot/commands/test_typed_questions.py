@@ -397,6 +397,7 @@ def test_no_text_keeps_the_rules_busy(text: str) -> None:
         ("MS260605l FAR", "MOCK MS260605l: FAR"),
         ("S230522a distance", "no distance is known"),
         ("is there a GRB near S230518h", "name no coincidence"),
+        ("is there a GRB near S230518h", "nearby that name no event aren't in its notices"),
         ("how far is it", "S261120c: luminosity distance 160 ± 35 Mpc"),
         ("is it retracted", "S261120c: not retracted"),
         ("show the latest", "S261120c"),

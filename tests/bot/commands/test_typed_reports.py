@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.app.factory import Factory
+from bot.commands.context import CommandContext
 from bot.commands.observe_form import form_words, input_errors
 from bot.commands.observe_sentences import MYSELF, read_observe_sentence, report_without_details
 from bot.commands.observe_words import Verb, parse_observe_words
@@ -21,10 +23,10 @@ from formatters.models.observation import ObservationStatus
 from formatters.models.observing import ChannelSites
 from formatters.models.pointing import Telescope
 from formatters.views.observe_modal import ObserveForm
-from tests.bot.commands.test_observe import OTHER_THERE, answer_text, stored
+from tests.bot.commands.test_observe import OTHER_THERE, PARANAL, answer_text, stored
 from tests.bot.commands.test_observe import event as event
 from tests.bot.commands.test_observe import paranal as paranal
-from tests.support.factories import NOW
+from tests.support.factories import AUTHOR, NOW, TEAM
 
 
 @pytest.mark.parametrize(
@@ -204,6 +206,50 @@ async def test_nothing_of_a_plan_is_said_to_come_back_where_no_fields_were_repor
     await answer_text(factory, "observe Paranal done r 21")
     text = await answer_text(factory, "observe Paranal undo")
     assert "is taken back: fields not said" in text and "planned again" not in text
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=12)
+@given(
+    st.lists(
+        st.tuples(st.sets(st.integers(1, 5), min_size=1), st.sampled_from("gri")), min_size=1, max_size=3
+    ),
+    st.integers(0, 3),
+)
+async def test_what_an_undo_says_of_the_plan_is_what_the_list_shows(
+    factory: Factory,
+    event: Notice,
+    paranal: Telescope,
+    reports: list[tuple[set[int], str]],
+    cancelled_after: int,
+) -> None:
+    # In a channel of its own, as often as Hypothesis asks.
+    there = CommandContext(TEAM, f"C{uuid.uuid4().hex[:8].upper()}", "U0ASKER")
+    await factory.sites.add(*there.channel, [PARANAL], AUTHOR, [paranal])
+
+    async def say(words: str, hours: float) -> str:
+        return await answer_text(factory, f"{words} {event.superevent_id}", there, hours)
+
+    async def open_fields() -> tuple[int, str | None]:
+        found = await stored(factory, event, there.channel_id)
+        plans = [one for one in found if one.status is not ObservationStatus.DONE]
+        return sum(len(one.fields) for one in plans), plans[0].status.value if plans else None
+
+    await say("observe Paranal plan 5", 0)
+    for number, (fields, band) in enumerate(reports):
+        if number == cancelled_after:
+            await say("observe Paranal cancel clouds", 20)
+        listed = f"{'field' if len(fields) == 1 else 'fields'} {','.join(map(str, sorted(fields)))}"
+        await say(f"observe Paranal done {listed} {band} at 0{number}:00", 30)
+    before, _ = await open_fields()
+    text = await say("observe Paranal undo", 30.5)
+    after, state = await open_fields()
+    assert "is taken back" in text
+    more = after - before
+    if not more:
+        assert "of its plan" not in text
+    else:
+        counts = "1 field of its plan counts" if more == 1 else f"{more} fields of its plan count"
+        assert f"{counts} as {state} again." in text
 
 
 async def test_a_report_about_two_events_is_refused_in_words(

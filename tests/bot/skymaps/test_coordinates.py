@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from astropy.coordinates import SkyCoord
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.runtime.typed_text import normalize_typed_text
@@ -115,7 +116,9 @@ def test_words_after_the_position_are_not_consumed(text: str, expected: tuple[fl
         ("-12.5 10", "RA -12.5 isn't between 0° and 360°."),
         ("25h 10", "RA 25h isn't between 0h and 24h."),
         ("12 91", "Dec 91 isn't between −90° and +90°."),
-        ("12 -90d00m01s", "Dec -90 isn't between −90° and +90°."),
+        ("12 -90d00m01s", "Dec -90°00′01″ isn't between −90° and +90°."),
+        ("24h00m00.5s 10", "RA 24h00m00.5s isn't between 0h and 24h."),
+        ("l=308.4 b=90.0000001", "Galactic latitude 90.0000001 isn't between −90° and +90°."),
         ("13h60m 0", "RA has 60 minutes, and 60 is the next whole."),
         ("13:09:48 -23:22:61", "Dec has 61 seconds, and 60 is the next whole."),
         ("13:09:48 -23:22:53 B1950", "Positions in B1950 aren't converted; give RA and Dec in ICRS (J2000)."),
@@ -138,6 +141,31 @@ def test_invalid_position_is_refused_with_a_reason(text: str, reason: str) -> No
     with pytest.raises(InvalidPosition) as told:
         parse_position(text.split())
     assert str(told.value).startswith(reason)
+
+
+@given(
+    st.sampled_from(
+        [("RA", "{} +10d", "h", 24), ("RA", "{} +10d00m00s", "d", 360), ("Dec", "12h {}", "d", 90)]
+    ),
+    st.integers(0, 2),
+    st.integers(0, 59),
+    st.integers(0, 59),
+    st.integers(0, 99),
+)
+def test_what_is_called_outside_is_outside_as_it_is_written(
+    case: tuple[str, str, str, int], beyond: int, minutes: int, seconds: int, hundredths: int
+) -> None:
+    said, typed, mark, limit = case
+    value = limit + beyond + minutes / 60 + seconds / 3600 + hundredths / 360_000
+    assume(value > limit)
+    sign = "+" if said == "Dec" else ""
+    text = typed.format(f"{sign}{limit + beyond}{mark}{minutes:02d}m{seconds:02d}.{hundredths:02d}s")
+    with pytest.raises(InvalidPosition) as told:
+        parse_position(text.split())
+    shown = re.search(r"(?:RA|Dec) \+?([^ ]+) isn't between", str(told.value))
+    assert shown is not None
+    whole, *parts = [float(part) for part in re.split(r"[h°m′s″]", shown[1]) if part]
+    assert whole + sum(part / 60 ** (n + 1) for n, part in enumerate(parts)) > limit
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from formatters.answers import observability
@@ -33,6 +33,7 @@ from formatters.posts import alert_card
 from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text
 from formatters.text import night_times, observability_line, quantities
+from formatters.text.observability_line import WHOLE_DAY
 from tests.formatters.conftest import notice as event_notice
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
@@ -282,7 +283,7 @@ def test_a_terminal_shows_columns(superevents: dict[str, Superevent]) -> None:
         r"│ airmass 1.3 \(51°\) *"
         r"│ 11 %, 84° away",
         r"VLA *│ this *│ >99 % *│ now: 27 Nov 03:00–15:00",
-        r"VLA *│ next *│ >99 % *│ 27 Nov, at any time",
+        r"VLA *│ next *│ >99 % *│ 27 Nov 15:00–28 Nov 15:00, at any time",
         r"Keck *│ this and next *│ <1 % *│ too low in darkness *│ – *│ below the horizon",
         r"Polar *│ this and next *│ – *│ no darkness",
         r"Dish *│ this and next *│ <1 % *│ too low *│",
@@ -290,6 +291,83 @@ def test_a_terminal_shows_columns(superevents: dict[str, Superevent]) -> None:
         r"Kitt Peak *│ 27/28 Nov *│ 80 % *│ 28 Nov 07:00–13:00",
     ):
         assert re.search(expected, text), expected
+
+
+@given(
+    st.floats(0, 72, allow_nan=False),
+    st.floats(WHOLE_DAY / timedelta(hours=1), 24),
+    st.sampled_from([UTC, PACIFIC, ZoneInfo("Pacific/Auckland")]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_a_window_of_a_whole_day_says_both_its_ends(
+    superevents: dict[str, Superevent], hours: float, length: float, zone: tzinfo
+) -> None:
+    open_later = window(hours, length, 0.5)
+    start, stop = open_later.start, open_later.stop
+    moved = replace(open_later, start=start.astimezone(zone), stop=stop.astimezone(zone))
+    site = night(PALOMAR, (), (moved,))
+    said = message_text.render(observability.message(superevents["raven"], tonight(site)))
+    begun = night_times.rounded_up(start)
+    until = "" if stop.date() == begun.date() else f"{night_times.day(stop)} "
+    assert f"{night_times.day(begun)} {begun:%H:%M}–{until}{stop:%H:%M}, at any time" in said
+
+
+CLOCKS_CHANGE = {
+    "America/Los_Angeles": datetime(2026, 11, 1, 9, tzinfo=UTC),
+    "Europe/Madrid": datetime(2026, 10, 25, 1, tzinfo=UTC),
+    "America/Santiago": datetime(2026, 4, 5, 3, tzinfo=UTC),
+    "Australia/Sydney": datetime(2026, 4, 4, 16, tzinfo=UTC),
+    "America/Denver": datetime(2026, 3, 8, 9, tzinfo=UTC),
+}
+"""When each zone's clocks are set back; Denver's forward."""
+
+
+@given(st.sampled_from(sorted(CLOCKS_CHANGE)), st.floats(-7_200, 7_200), st.floats(61, 7_200))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+def test_a_window_is_as_long_as_it_is_in_the_night_in_which_clocks_change(
+    superevents: dict[str, Superevent], zone: str, after: float, length: float
+) -> None:
+    begin = CLOCKS_CHANGE[zone] + timedelta(seconds=after)
+    there = ZoneInfo(zone)
+    start, stop = begin.astimezone(there), (begin + timedelta(seconds=length)).astimezone(there)
+    one = replace(window(0, 1), start=start, stop=stop)
+    assert one.length == pytest.approx(timedelta(seconds=length), abs=timedelta(milliseconds=1))
+    whole = begin.replace(second=0, microsecond=0)
+    up = whole if whole == begin else whole + timedelta(minutes=1)
+    assert night_times.rounded_up(start).astimezone(UTC) == up
+    site = night(replace(PALOMAR, zone=zone), (one,), ())
+    answer = tonight(site, since=begin - timedelta(hours=1))
+    said = message_text.render(observability.message(superevents["raven"], answer))
+    down = (begin + timedelta(seconds=length)).replace(second=0, microsecond=0)
+    if up < down:
+        day = night_times.day(up)
+        assert f"{day} {up:%H:%M}–{down:%H:%M}" in said and "less than a minute" not in said
+        local = up.astimezone(there)
+        assert f"{night_times.day(local)} {local:%H:%M}–{down.astimezone(there):%H:%M}" in said
+    else:
+        assert "less than a minute" in said
+
+
+def test_a_long_window_has_the_day_of_its_end(superevents: dict[str, Superevent]) -> None:
+    site = night(PALOMAR, (window(9, 23.4), window(33, 11.9)), ())
+    said = message_text.render(observability.message(superevents["raven"], tonight(site)))
+    assert "27 Nov 12:00–28 Nov 11:24" in said and "28 Nov 12:00–23:54" in said
+
+
+def test_the_answer_names_its_map_and_the_events_marks(superevents: dict[str, Superevent]) -> None:
+    for name, superevent in superevents.items():
+        notice = superevent.latest_with_map
+        said = message_text.render(observability.message(superevent, tonight(night()))).replace("\u00a0", " ")
+        labels = alert_card.status_labels(superevent)
+        assert " · ".join([*labels, "Visibility tonight", superevent.superevent_id]) in said
+        if notice is None:
+            continue
+        is_combined = notice.best_localization is not notice.localization
+        assert ("(combined map)" in said) == is_combined, name
+        stage = alert_card.alert_type_with_ordinal(superevent, notice)
+        assert re.search(
+            rf"On the map of {stage}( of {notice.time_created:%Y-%m-%d %H:%M} UTC)?, sent ", said
+        ), name
 
 
 def test_both_definitions_of_observable_are_named(superevents: dict[str, Superevent]) -> None:

@@ -192,6 +192,22 @@ def test_positions() -> None:
     assert plain(q.position(359.99, -0.04)) == "00h00m +0.0°"
 
 
+@given(
+    st.one_of(st.floats(-1, 721), st.sampled_from([-1e-9, 359.9996, 359.999_999_99, 360])),
+    st.one_of(st.floats(-90, 90), st.floats(-1e-3, 1e-3)),
+)
+def test_degrees_stay_on_the_sky_after_rounding(ra: float, dec: float) -> None:
+    for decimals in (3, 5, 6):
+        shown = q.right_ascension_degrees(ra, decimals)
+        assert 0 <= float(shown) < 360 and not shown.startswith("-")
+        away = abs(float(shown) - ra) % 360
+        assert min(away, 360 - away) <= 0.51 * 10**-decimals
+        shown = q.declination_degrees(dec, decimals)
+        assert abs(float(shown) - dec) <= 0.51 * 10**-decimals
+        assert not shown.startswith("-") or float(shown) < 0
+    assert q.position_degrees(359.999_99, -0.000_01).replace("\u00a0", " ") == "0.000, 0.000"
+
+
 @given(st.floats(0, 360, exclude_max=True), st.floats(-90, 90))
 def test_a_position_can_be_read_back(ra: float, dec: float) -> None:
     said = re.fullmatch(r"(\d\d)h(\d\d)m ([+−])(\d+\.\d)°", plain(q.position(ra, dec)))
