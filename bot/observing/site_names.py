@@ -11,7 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
@@ -50,6 +50,7 @@ _FILLERS = (GENERAL_WORDS - {"mt", "cerro"}) | {
     *("and", "or", "plus", "with", "from", "at", "in", "on", "for", "also", "then", "und", "et", "y")
 }
 """Words between names that name nothing."""
+_RADIO = re.compile(r"[\s,]+radio\b", re.IGNORECASE)
 _LONE_NUMBER = re.compile(r"[+-]?\d[\d.]*\S{0,3}")
 
 
@@ -127,6 +128,10 @@ def read_named_sites(text: str, own: Sequence[Site] = ()) -> tuple[tuple[str, Si
         filler = _WORD.match(text, position)
         if match is not None:
             site, end = match
+            is_place = find_own_site(site.name, own) is None and find_observatory(site.name) is None
+            if is_place and (radio := _RADIO.match(text, end)) is not None:
+                # Of a named site it is known whether the Sun matters there.
+                site, end = replace(site, radio=True), radio.end()
             found.append((text[position:end], site))
             position = end
         elif filler is not None and normalized_name(filler[0]) in _FILLERS:

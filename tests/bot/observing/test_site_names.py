@@ -195,6 +195,20 @@ def test_any_text_is_read_or_refused_with_a_sentence(text: str) -> None:
         assert str(error).endswith((".", "?"))
 
 
+@pytest.mark.parametrize("place", ["34.2 -116.9 1700", "80N 20E 100m", "34.2N 116.9W 1700m", "-63, 170, 0"])
+@pytest.mark.parametrize("between", [" ", ", ", ",  "])
+@pytest.mark.parametrize("behind", ["", " Palomar", ", Keck and Palomar"])
+def test_a_place_may_be_a_radio_telescopes(place: str, between: str, behind: str) -> None:
+    first, *others = read_sites(f"{place}{between}Radio{behind}")
+    assert first.radio and not any(site.radio for site in others)
+    assert not read_sites(f"{place}{behind}")[0].radio
+
+
+def test_a_named_site_is_what_it_is_known_as() -> None:
+    with pytest.raises(UnknownSite, match="radio"):
+        read_sites("Palomar radio")
+
+
 def test_every_observatory_with_a_time_zone_of_a_country_is_found_by_the_country() -> None:
     countries = ("Chile", "United States", "Spain", "India", "South Africa", "Australia", "Japan", "China")
     found = {site.name for country in countries for site in sites_of_country(country) or ()}
