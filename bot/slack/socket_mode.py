@@ -60,8 +60,8 @@ class OtherConnectionsWarning:
             log.warning(
                 "app_token_shared",
                 connections=count,
-                todo="end the other process, which gets a part of the commands, or give it an app of its own; right"
-                " after a kill it may be the process before, and nothing needs to be done",
+                todo="end the other process, which gets a part of the commands, or give it an app of its own;"
+                " right after a kill it may be the process before, and nothing needs to be done",
             )
 
 
