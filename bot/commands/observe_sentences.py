@@ -184,8 +184,11 @@ def read_unclear_report(
 ) -> SentenceReport | None:
     """Return the telescopes of which a sentence that nothing else understands says something; None without.
 
-    `says_something` tells whether words beside the telescopes' names mean anything.
+    `says_something` tells whether words beside the telescopes' names mean anything. What is quoted is
+    somebody else's.
     """
+    if _IN_QUOTES.fullmatch(sentence):
+        return None
     for start in re.finditer(r"(?<!\S)(?=\S)", sentence):
         telescopes, behind = telescopes_at_start(sentence[start.start() :], own)
         if telescopes:

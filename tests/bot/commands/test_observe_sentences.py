@@ -233,7 +233,10 @@ def test_lines_of_fields_stay_lines_behind_observed() -> None:
     assert told == SentenceReport(meaning=ReportMeaning.OBSERVED, words="ZTF r 21\n197.45 -23.38\n198 -23")
 
 
-@pytest.mark.parametrize("sentence", ["ZTF observed it", "Paranal done", "Paranal is down", "ZTF cancelled"])
+@pytest.mark.parametrize(
+    "sentence",
+    ["ZTF observed it", "Paranal done", "Paranal is down", "ZTF cancelled", "I think ZTF observed it"],
+)
 @pytest.mark.parametrize("quoted", ['"{}"', "\u201c{}\u201d", "\u2018{}\u2019", '"{}" !'])
 async def test_what_is_quoted_reports_nothing(
     factory: Factory, event: Notice, paranal: Telescope, sentence: str, quoted: str
