@@ -19,11 +19,11 @@ from bot.commands.event_lookup import EventLookup
 from bot.commands.mute import Mutes
 from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_provider import ImageProvider
+from bot.listeners.answer_sender import AnswerSender
 from bot.listeners.channel_membership import ChannelMembership
 from bot.listeners.channel_updates import ChannelUpdates
 from bot.listeners.check_modal import CheckModal
 from bot.listeners.criteria_modal import CriteriaModal
-from bot.listeners.ephemeral import AnswerSender
 from bot.listeners.event_buttons import EventButtons
 from bot.listeners.home_content import HomeContent
 from bot.listeners.home_tab import HomeTab

@@ -18,8 +18,9 @@ from formatters.blockkit.message import Message
 from formatters.terminal.message_text import fallback_text
 
 OK = 200
-_REFUSALS = frozenset({400, 403, 422})
-"""HTTP statuses with which Slack refuses an answer's content. 404 is the end of its address."""
+_REFUSALS = range(400, 500)
+_NOT_OF_THE_CONTENT = frozenset({404, 407, 408, 410, 429})
+"""Refusals that no other content would change: the address's end, a proxy's, a time limit, a rate limit."""
 MAX_REASON = 100
 """Characters of a body that are logged: it may be any server's page."""
 
@@ -45,7 +46,7 @@ class ProxiedRespond(AsyncRespond):
         client.proxy = proxy_for(self.response_url)
         body = _build_message(text, *args, **message)
         answer = await client.send_dict(body)
-        if answer.status_code in _REFUSALS and body.get("blocks"):
+        if may_refuse_content(answer.status_code) and body.get("blocks"):
             log.warning("message_part_dropped", method="respond", part="blocks", reason=_reason(answer))
             whole = Message(str(body.get("text") or ""), tuple(body["blocks"]))
             bare = {name: value for name, value in body.items() if name != "blocks"}
@@ -53,6 +54,11 @@ class ProxiedRespond(AsyncRespond):
         if answer.status_code != OK:
             log.warning("answer_not_shown", reason=_reason(answer), status=answer.status_code)
         return answer
+
+
+def may_refuse_content(status: int) -> bool:
+    """Return whether an HTTP status may mean that Slack refuses what an answer holds; Slack lists none."""
+    return status in _REFUSALS and status not in _NOT_OF_THE_CONTENT
 
 
 def _reason(answer: WebhookResponse) -> str:

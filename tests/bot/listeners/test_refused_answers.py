@@ -15,6 +15,7 @@ from bot.app.application import Application
 from bot.listeners.responses import transport_failure
 from bot.local_slack.server import LocalSlack
 from bot.slack.errors import Unavailable
+from bot.slack.web_client import may_refuse_content
 
 
 def plain(message: dict[str, Any]) -> str:
@@ -37,7 +38,8 @@ def refusal(code: str | None) -> SlackApiError:
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(400, "invalid_blocks"), (403, "action_prohibited"), (422, "new")]
+    ("status", "error"),
+    [(400, "invalid_blocks"), (403, "action_prohibited"), (413, "too_large"), (422, "new")],
 )
 async def test_a_response_comes_without_blocks_that_slack_refuses(
     bot: Application, local_slack: LocalSlack, status: int, error: str
@@ -46,6 +48,12 @@ async def test_a_response_comes_without_blocks_that_slack_refuses(
     local_slack.fail("respond", status=status, error=error, times=None, having=("blocks",))
     done = await local_slack.command("/gwevent", "status", channel=channel)
     assert "silent" in plain(await done.wait_for_answer(15))
+
+
+@pytest.mark.parametrize("status", range(200, 600))
+def test_any_refusal_that_other_content_may_change_is_tried_without_blocks(status: int) -> None:
+    is_other = status < 400 or status >= 500 or status in (404, 407, 408, 410, 429)
+    assert may_refuse_content(status) is not is_other
 
 
 async def test_a_mention_is_answered_without_blocks_that_slack_refuses(
