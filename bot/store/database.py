@@ -31,7 +31,8 @@ from sqlalchemy.exc import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import tables_version
-from bot.store.engine import _POSTGRESQL_CONNECT_ARGS, create_engine, track_connections
+from bot.store.driver_connections import DriverConnections
+from bot.store.engine import _POSTGRESQL_CONNECT_ARGS, create_engine
 from bot.store.sqlite import marker_file
 from bot.store.sqlite.database_file import DatabaseFile, FileId, file_id, why_path_is_aliased
 from bot.store.sqlite.file_guard import FileGuard, StoreUnavailable
@@ -73,7 +74,7 @@ class Database:
             )
             self._file = None if self.path is None else DatabaseFile(self.path)
             self._engine = create_engine(parsed, self._file)
-            self._driver_connections = track_connections(self._engine)
+            self._driver_connections = DriverConnections(self._engine)
         except ImportError as error:
             raise InvalidDatabaseUrl(
                 f"GWEVENT_DATABASE_URL can't be used: its driver {error.name or 'psycopg'} isn't installed; "
@@ -321,11 +322,12 @@ class Database:
         return {**given, **_POSTGRESQL_CONNECT_ARGS}
 
     async def close(self) -> None:
-        """Close all connections and release the instance lock."""
+        """Close all connections, also those in use, and release the instance lock.
+
+        Transactions raise StoreUnavailable from now on.
+        """
         await self._engine.dispose()
-        for connection in list(self._driver_connections):
-            if not connection.closed:
-                connection.pgconn.finish()
+        await self._driver_connections.close()
         if self._instance_lock is not None:
             # The lock counts how often it was acquired, so one release might not be enough.
             self._instance_lock.release(force=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
-from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine import ExceptionContext
@@ -15,21 +15,6 @@ from bot.store.sqlite.file_guard import StoreUnavailable
 
 SQLITE_SYNCHRONOUS = "FULL"
 """Each commit is on the disk before the next step, whose effect others see; it survives a power failure."""
-
-
-def track_connections(engine: AsyncEngine) -> WeakSet[Any]:
-    """Return the set that holds each open connection of PostgreSQL's driver, also those that leave the pool.
-
-    SQLAlchemy closes the connection of a cancelled task in another task, which dies with the event loop.
-    """
-    opened: WeakSet[Any] = WeakSet()
-    if engine.dialect.name == "postgresql":
-
-        @event.listens_for(engine.sync_engine, "connect", insert=True)
-        def remember(connection: Any, _record: object) -> None:
-            opened.add(connection.driver_connection)
-
-    return opened
 
 
 def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
@@ -57,7 +42,12 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
                 raise StoreUnavailable(file.describe_change(FileChange.MISSING))
             database, options = file.uri(), {**options, "uri": True}
         connection = create_connection(database, **options)
-        await connection
+        try:
+            await connection
+        except asyncio.CancelledError:
+            # Nobody else knows this connection, and its thread must not outlive the loop that it answers to.
+            await connection.stop_and_wait()
+            raise
         return connection
 
     engine = create_async_engine(url, async_creator=connect)

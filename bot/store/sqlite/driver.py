@@ -8,6 +8,7 @@ Nothing else differs: SQLAlchemy reads all rows of a query at once anyway.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
@@ -25,18 +26,36 @@ def create_connection(database: str | Path, **options: Any) -> BufferedConnectio
     Its thread does not keep the process from ending.
     """
     connection = BufferedConnection(lambda: sqlite3.connect(database, **options), ITERATION_CHUNK_SIZE)
-    # Up to aiosqlite 0.21 the connection itself is the thread.
-    thread: Any = getattr(connection, "_thread", connection)
-    thread.daemon = True
+    connection._thread.daemon = True
     return connection
 
 
 class BufferedConnection(aiosqlite.Connection):
     """An aiosqlite connection whose cursors are `BufferedCursor`s."""
 
+    _stopped: asyncio.Future[Any] | None = None
+
     def cursor(self) -> Any:
         """Return a new cursor, for SQLAlchemy's adapter, which awaits or enters it first."""
         return BufferedCursor(self)
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """Close the database's connection in its thread, after what the thread was given before, and end it.
+
+        Returns what becomes done then; None outside an event loop. Doing it again does nothing: the thread
+        would not get to it.
+        """
+        if self._stopped is None:
+            self._stopped = super().stop()
+        return self._stopped
+
+    async def stop_and_wait(self) -> None:
+        """Stop the connection, which was opened or is being opened, and wait until it is closed.
+
+        The statement that runs in the thread ends first; another raises ValueError from now on.
+        """
+        if (stopped := self.stop()) is not None:
+            await asyncio.wait([stopped])
 
 
 class BufferedCursor:

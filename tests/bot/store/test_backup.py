@@ -77,13 +77,11 @@ async def test_sqlite_backup_during_writes_is_complete(
         database_path.with_name(f"{database_path.name}-wal").unlink(missing_ok=True)
         database_path.with_name(f"{database_path.name}-shm").unlink(missing_ok=True)
         shutil.move(backup, database_path)
-        restored = Factory(Database(f"sqlite+aiosqlite:///{database_path}"))
-        await restored.database.migrate()
-        assert await rows(restored) == before
-        await restored.database.close()
-    last = Factory(Database(f"sqlite+aiosqlite:///{database_path}"))
-    await goes_on(last)
-    await last.database.close()
+        factory = Factory(Database(f"sqlite+aiosqlite:///{database_path}"))
+        await factory.database.migrate()
+        assert await rows(factory) == before
+    await goes_on(factory)
+    await factory.database.close()
 
 
 def postgres_program(name: str) -> str | None:
