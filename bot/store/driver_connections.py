@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from weakref import WeakSet
 
@@ -29,13 +30,15 @@ class DriverConnections:
     async def close(self) -> None:
         """Close every connection, also those in use; opening another raises StoreUnavailable from now on.
 
-        A statement that runs on SQLite ends first, for which this waits; on PostgreSQL the connection is cut.
+        A statement that runs on SQLite ends first, for which this waits some seconds; on PostgreSQL the
+        connection is cut.
         """
         self._closed = True
-        for connection in list(self._opened):
-            if isinstance(connection, BufferedConnection):
-                await connection.stop_and_wait()
-            elif not connection.closed:
+        opened = list(self._opened)
+        on_sqlite = [connection for connection in opened if isinstance(connection, BufferedConnection)]
+        await asyncio.gather(*(connection.stop_and_wait() for connection in on_sqlite))
+        for connection in set(opened).difference(on_sqlite):
+            if not connection.closed:
                 connection.pgconn.finish()
 
     def _remember(self, connection: Any, _record: object) -> None:

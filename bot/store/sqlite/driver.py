@@ -19,6 +19,12 @@ import aiosqlite
 ITERATION_CHUNK_SIZE = 64
 """Rows that aiosqlite's own cursors fetch at once; gwevent uses none of them."""
 
+STOP_TIMEOUT_S = 8.0
+"""The time for which a connection that is stopped may go on with its statement, in seconds.
+
+It is longer than a statement waits for another process's lock (`bot.store.engine.BUSY_TIMEOUT_MS`).
+"""
+
 
 def create_connection(database: str | Path, **options: Any) -> BufferedConnection:
     """Return a connection that opens when it is awaited; the arguments are those of `sqlite3.connect`.
@@ -52,10 +58,11 @@ class BufferedConnection(aiosqlite.Connection):
     async def stop_and_wait(self) -> None:
         """Stop the connection, which was opened or is being opened, and wait until it is closed.
 
-        The statement that runs in the thread ends first; another raises ValueError from now on.
+        The statement that runs in the thread ends first; another raises ValueError from now on. A thread that
+        hangs, as on a disk that doesn't answer, is left behind after STOP_TIMEOUT_S.
         """
         if (stopped := self.stop()) is not None:
-            await asyncio.wait([stopped])
+            await asyncio.wait([stopped], timeout=STOP_TIMEOUT_S)
 
 
 class BufferedCursor:

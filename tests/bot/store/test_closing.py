@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
+import threading
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy import event, text
 from sqlalchemy.pool import Pool
 
 from bot.store.database import Database, StoreUnavailable
+from bot.store.sqlite import driver
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -67,6 +69,25 @@ async def test_none_is_opened_afterwards(database_url: str, opened: list[Any]) -
             async with transaction():
                 pass
     await database.close()
+
+
+@pytest.mark.backends("sqlite")
+async def test_a_thread_that_hangs_does_not_keep_the_database_from_closing(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "STOP_TIMEOUT_S", 0.05)
+    database, answers = Database(database_url), threading.Event()
+    async with database.read_transaction() as connection:
+        raw = (await connection.get_raw_connection()).driver_connection
+        assert raw is not None
+        await raw.create_function("hang", 0, answers.wait)
+        hanging = asyncio.create_task(connection.execute(text("SELECT hang()")))
+        await asyncio.sleep(0.05)
+        await database.close()
+        assert is_open(raw) and not hanging.done()
+        answers.set()
+        await asyncio.gather(hanging, return_exceptions=True)
+        await raw.stop_and_wait()
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["closed at once", "closed when they have ended"])
