@@ -197,7 +197,8 @@ def test_ask_answers_from_the_store(run: Run, notice: Path) -> None:
     nothing = run("ask", "latest")
     assert (nothing.stdout, nothing.exit_code) == ("No significant event was received yet.\n", 1)
     assert run("replay", notice).exit_code == 0
-    for words in (["latest"], ["s261122A"], ["latest", "CBC"]):
+    declination = ["check", "12:57:12", "-17:51:25"]
+    for words in (["latest"], ["s261122A"], ["latest", "CBC"], declination, ["check", "194.3", "-17.85"]):
         answered = run("ask", *words)
         assert "S261122a" in answered.stdout and answered.exit_code == 0
     assert run("ask").exit_code == 2
@@ -276,7 +277,9 @@ def test_replay_counts_repeats_and_unreadable_files(run: Run, notice: Path, tmp_
     (folder / "c.json").write_bytes(to_json(notice_record(alert_type="INITIAL", minutes=5)))
     (folder / "readme.txt").write_text("These are notices.")
     run("migrate")
-    assert "Last notice: none yet" in run("ask", "status").stdout
+    said = run("ask", "status").stdout
+    assert "Last notice: none yet" in said and "What gwevent reads isn't known here" in said
+    assert "running for" not in said, "the tool has just begun, and not the bot"
     result = run("replay", folder)
     assert result.exit_code == 0 and "2 stored, 1 repeat, 0 quarantined" in result.stdout
     assert "readme.txt: skipped, neither Avro nor JSON" in result.stderr.replace("\n", " ")
