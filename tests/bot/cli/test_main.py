@@ -190,6 +190,11 @@ def test_preview_is_of_one_event(run: Run, notice: Path, tmp_path: Path) -> None
     assert "can't be written" in refused(run("preview", notice, "-o", tmp_path / "no" / "where"))
 
 
+def test_a_record_that_cannot_be_written_is_refused_before_anything_is_tried(run: Run, tmp_path: Path) -> None:
+    said = refused(run("doctor", "--live", "C0123456789", "--record", tmp_path / "no" / "answers.jsonl"))
+    assert "answers.jsonl can't be written" in said
+
+
 @pytest.mark.slow
 def test_ask_answers_from_the_store(run: Run, notice: Path) -> None:
     assert "No gwevent database" in refused(run("ask", "latest"))
