@@ -190,7 +190,7 @@ def test_preview_is_of_one_event(run: Run, notice: Path, tmp_path: Path) -> None
     assert "can't be written" in refused(run("preview", notice, "-o", tmp_path / "no" / "where"))
 
 
-def test_a_record_that_cannot_be_written_is_refused_before_anything_is_tried(run: Run, tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_written_is_refused_at_once(run: Run, tmp_path: Path) -> None:
     said = refused(run("doctor", "--live", "C0123456789", "--record", tmp_path / "no" / "answers.jsonl"))
     assert "answers.jsonl can't be written" in said
 
