@@ -95,12 +95,9 @@ def _check_credential(username: str | None) -> Finding:
 def _check_group_name(username: str | None, setting: str | None) -> Finding:
     used = consumer_group(username, setting)
     if setting and used != setting:
-        return Finding(
-            "consumer group",
-            Level.WARN,
-            f"{setting} doesn't begin with the credential's user name, so {used} is used.",
-            f"Set GWEVENT_KAFKA_GROUP to {used}, or leave it empty.",
-        )
+        # As the documents advise: the group is called by the machine's or pod's name.
+        found = f"{used}: {setting} with the credential's user name before it, as SCiMMA asks."
+        return Finding("consumer group", Level.OK, found)
     return Finding("consumer group", Level.OK, f"{used}.")
 
 
@@ -355,7 +352,8 @@ def _check_group_permission(
                 "group permission",
                 Level.FAIL,
                 f"The credential may not use the consumer group {group}.",
-                "Leave GWEVENT_KAFKA_GROUP empty: a group must begin with the credential's user name.",
+                "It must begin with the user name, which gwevent puts before GWEVENT_KAFKA_GROUP by itself."
+                f" If it does, look at the credential's permissions at {CREDENTIALS_URL}.",
             )
         return Finding(
             "group permission",
