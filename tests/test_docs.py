@@ -135,3 +135,29 @@ def test_the_second_of_two_equal_headings_is_numbered(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# One\n\nTwo\n---\n\n## One\n\n```sh\n# no heading\n```\n")
     assert anchors(page) == {"one", "two", "one-1"}
+
+
+SECTION = re.compile(
+    r'(?P<file>[\w/.-]+\.md), "(?P<name>[^"\n]+)"|see "(?P<first>[^"\n]+)" in (?P<second>[\w/.-]+\.md)'
+)
+"""A section that a text names by its title instead of by a link."""
+
+
+def named_sections() -> Iterator[tuple[str, Path, str]]:
+    """Yield each place that names a section: the file it stands in, the document, and the title."""
+    for folder in ("bot", "formatters", "deploy", "docs", ".github"):
+        for path in sorted((REPOSITORY / folder).rglob("*")):
+            if path.suffix in {".py", ".md", ".yaml", ".env", ".service"}:
+                for match in SECTION.finditer(path.read_text("utf-8")):
+                    document = REPOSITORY / (match["file"] or match["second"])
+                    yield str(path.relative_to(REPOSITORY)), document, match["name"] or match["first"]
+
+
+def test_every_section_that_is_named_by_its_title_exists() -> None:
+    found = list(named_sections())
+    lost = [
+        place
+        for place in found
+        if not re.search(rf"^(?:#+ |\*\*){re.escape(place[2])}", place[1].read_text("utf-8"), re.MULTILINE)
+    ]
+    assert lost == [] and len(found) >= 5

@@ -60,6 +60,12 @@ def test_table_lists_every_logged_event_with_its_level() -> None:
     assert listed_events() == logged_events()
 
 
+def test_the_new_names_of_the_changelog_are_logged() -> None:
+    changelog = (REPOSITORY / "CHANGELOG.md").read_text("utf-8")
+    renamed = re.findall(r"^\| `[\w ]+` \| `(\w+)` \|$", changelog, re.MULTILINE)
+    assert [name for name in renamed if name not in logged_events()] == [] and len(renamed) > 90
+
+
 def test_each_part_that_survives_a_defect_is_explained() -> None:
     (row,) = [
         line for line in TABLE.read_text("utf-8").splitlines() if line.startswith("| `unexpected_error`")

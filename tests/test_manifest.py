@@ -269,8 +269,9 @@ def test_the_scopes_of_manifest_oauth_doctor_and_local_slack_are_the_same(scopes
     assert all(set(needed) <= set(SCOPES) for needed in ROLE_SCOPES.values())
 
 
-def test_optional_scopes_are_there_to_uncomment() -> None:
-    text = (ROOT / "deploy" / "slack-manifest.yaml").read_text("utf-8")
+@pytest.mark.parametrize("name", ["slack-manifest.yaml", "slack-manifest-http.yaml"])
+def test_optional_scopes_are_there_to_uncomment(name: str) -> None:
+    text = (ROOT / "deploy" / name).read_text("utf-8")
     assert set(re.findall(r"^ +# - (\S+)$", text, re.MULTILINE)) == OPTIONAL
 
 

@@ -271,7 +271,7 @@ class Factory(Repositories):
         importer: SupereventImporter | None = None,
         image_provider: ProvideImage | None = None,
         marked_image_provider: ProvideMarkedImage | None = None,
-        source_statuses: Callable[[], list[SourceStatus]] = list,
+        source_statuses: Callable[[], list[SourceStatus]] | None = None,
         wakeups: Wakeups | None = None,
         authorizer: ChannelAuthorizer | None = None,
         get_permalink: GetPermalink | None = None,
@@ -279,8 +279,8 @@ class Factory(Repositories):
         """Create the router of all commands.
 
         `importer` looks up events that were never received; the providers of images draw maps for Slack;
-        `source_statuses` are reported by `status`. Without `wakeups` no worker runs in this process; without
-        `authorizer` everybody may change what a channel receives.
+        `source_statuses` are reported by `status`, None in a tool, which reads no source. Without `wakeups`
+        no worker runs in this process; without `authorizer` everybody may change what a channel receives.
         """
         wakeups = wakeups or Wakeups()
         authorizer = authorizer or ChannelAuthorizer()

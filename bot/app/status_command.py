@@ -16,13 +16,13 @@ from bot.sources.base import SourceStatus
 def create_status_command(
     repositories: Repositories,
     webhook_policy: EscalationWebhookPolicy,
-    source_statuses: Callable[[], list[SourceStatus]],
+    source_statuses: Callable[[], list[SourceStatus]] | None,
     clock: Callable[[], datetime],
 ) -> StatusCommand:
     """Create the command.
 
     `webhook_policy` says who may have the operators' webhook as a step; `source_statuses` returns the state
-    of each source.
+    of each source; None in a tool, which reads none.
     """
     return StatusCommand(
         StatusRepositories(
@@ -31,6 +31,7 @@ def create_status_command(
             outbox_statistics=repositories.outbox_statistics,
             incidents=repositories.incidents,
             treasure_map=repositories.treasure_map,
+            source_heartbeats=repositories.source_heartbeats,
         ),
         source_statuses,
         clock,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -41,6 +41,9 @@ def doctor(
             fail(f"{option} needs a channel's id, like C0123456789 (a channel's details end with it).")
     if record is not None and live is None:
         fail("--record keeps what --live CHANNEL is answered; give both.")
+    if record is not None:
+        # Before minutes of work, whose findings would be lost with it.
+        _write(record, "", "a")
     deployment = load_deployment(quiet=False)
     settings = deployment.settings
     findings = run_async(run_checks(settings, deployment.env_file))
@@ -50,10 +53,15 @@ def doctor(
         report = run_async(run_live_checks(settings, live))
         findings += report.findings
         if record is not None:
-            try:
-                record.write_text(to_json_lines(report), "utf-8")
-            except OSError as error:
-                fail(f"{record} can't be written: {error.strerror}.")
+            _write(record, to_json_lines(report))
     typer.echo(format_findings(findings))
     if any(finding.level is Level.FAIL for finding in findings):
         raise typer.Exit(1)
+
+
+def _write(path: Path, text: str, mode: Literal["a", "w"] = "w") -> None:
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        fail(f"{path} can't be written: {error.strerror}.")

@@ -14,6 +14,7 @@ from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.treasure_map import TreasureMapRepository
 from bot.store.operations.incidents import IncidentRepository
+from bot.store.operations.source_heartbeats import SourceHeartbeats
 from bot.store.outbox.statistics import OutboxStatistics
 from formatters.answers import status
 from formatters.answers.status import LastNotice
@@ -30,6 +31,7 @@ class StatusRepositories:
     outbox_statistics: OutboxStatistics
     incidents: IncidentRepository
     treasure_map: TreasureMapRepository
+    source_heartbeats: SourceHeartbeats
 
 
 class StatusCommand:
@@ -38,12 +40,13 @@ class StatusCommand:
     def __init__(
         self,
         repositories: StatusRepositories,
-        source_statuses: Callable[[], list[SourceStatus]],
+        source_statuses: Callable[[], list[SourceStatus]] | None,
         clock: Callable[[], datetime],
         find_uncalled_steps: Callable[[Mapping[str, int]], str | None],
     ) -> None:
-        """`find_uncalled_steps` returns a sentence about webhook steps that will not be called; None without.
+        """`source_statuses` is None in a tool beside the bot (`gwevent ask`).
 
+        `find_uncalled_steps` returns a sentence about webhook steps that will not be called; None without.
         It takes the number of subscriptions with such a step by workspace.
         """
         self._notices = repositories.notices
@@ -51,6 +54,7 @@ class StatusCommand:
         self._outbox_statistics = repositories.outbox_statistics
         self._incidents = repositories.incidents
         self._treasure_map = repositories.treasure_map
+        self._source_heartbeats = repositories.source_heartbeats
         self._source_statuses = source_statuses
         self._clock = clock
         self._find_uncalled_steps = find_uncalled_steps
@@ -67,8 +71,8 @@ class StatusCommand:
             status.Status(
                 version=__version__,
                 # Not the clock's time at the start: the clock may have been set since.
-                started_at=self._clock() - running,
-                sources=tuple(self._source_statuses()),
+                started_at=None if self._source_statuses is None else self._clock() - running,
+                sources=await self._sources(),
                 last_notice=summarize_last_notice(last_notice),
                 posting_time=await self._outbox_statistics.median_posting_time(),
                 pending_deliveries=counts.waiting,
@@ -81,6 +85,15 @@ class StatusCommand:
             ),
             self._clock(),
         )
+
+    async def _sources(self) -> tuple[SourceStatus, ...] | None:
+        """Return what the bot reads; None in a tool beside a bot that stores nothing of it (SQLite).
+
+        Raises StoreUnavailable.
+        """
+        if self._source_statuses is not None:
+            return tuple(self._source_statuses())
+        return tuple(await self._source_heartbeats.statuses()) or None
 
 
 def summarize_last_notice(notice: Notice | None) -> LastNotice | None:

@@ -64,7 +64,10 @@ def check_kafka(
     try:
         auth = load_auth(url, auth_mode)
     except SourceConfigError as error:
-        advice = f"Get a credential at {CREDENTIALS_URL} and store it with `hop auth add`."
+        if "hop auth add`." in str(error):
+            advice = f"Get a credential at {CREDENTIALS_URL} and store it with `hop auth add`."
+        else:
+            advice = "Correct it as the user that gwevent runs as; `hop auth list` shows what is stored."
         return [Finding("credential", Level.FAIL, str(error), advice)]
     username = auth_username(auth)
     findings = [_check_credential(username), _check_group_name(username, group)]
@@ -92,12 +95,9 @@ def _check_credential(username: str | None) -> Finding:
 def _check_group_name(username: str | None, setting: str | None) -> Finding:
     used = consumer_group(username, setting)
     if setting and used != setting:
-        return Finding(
-            "consumer group",
-            Level.WARN,
-            f"{setting} doesn't begin with the credential's user name, so {used} is used.",
-            f"Set GWEVENT_KAFKA_GROUP to {used}, or leave it empty.",
-        )
+        # As the documents advise: the group is called by the machine's or pod's name.
+        found = f"{used}: {setting} with the credential's user name before it, as SCiMMA asks."
+        return Finding("consumer group", Level.OK, found)
     return Finding("consumer group", Level.OK, f"{used}.")
 
 
@@ -221,11 +221,13 @@ def _list_topics(consumer: Consumer, errors: list[KafkaError], timeout: float) -
 def _unanswered(kafka_url: KafkaUrl, auth: Auth | bool, errors: list[KafkaError], timeout: float) -> Finding:
     for error in errors:
         if error.code() in AUTHENTICATION_ERRORS:
+            old = auth_username(auth) or "USERNAME"
             return Finding(
                 "login",
                 Level.FAIL,
                 f"{kafka_url.broker} refuses the credential: {error.str()}.",
-                f"Check it at {CREDENTIALS_URL}, and store a new one with `hop auth add` if it was revoked.",
+                f"Check it at {CREDENTIALS_URL}. If it was revoked, put a new one in its place: "
+                f"`hop auth remove {old}`, then `hop auth add`.",
             )
     reason = next((error.str() for error in errors if error.code() == KafkaError._SSL), "")
     if isinstance(auth, bool):
@@ -350,7 +352,8 @@ def _check_group_permission(
                 "group permission",
                 Level.FAIL,
                 f"The credential may not use the consumer group {group}.",
-                "Leave GWEVENT_KAFKA_GROUP empty: a group must begin with the credential's user name.",
+                "It must begin with the user name, which gwevent puts before GWEVENT_KAFKA_GROUP by itself."
+                f" If it does, look at the credential's permissions at {CREDENTIALS_URL}.",
             )
         return Finding(
             "group permission",

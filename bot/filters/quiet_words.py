@@ -77,6 +77,6 @@ def _refuse_conditions(after: Sequence[Token]) -> None:
 
 def _waits_error() -> FilterSyntaxError:
     return FilterSyntaxError(
-        '"quiet" takes no condition on the sky map or on grades, since a push can\'t wait for them:'
+        '"quiet" takes no near, visible, within or grade, since a push can\'t wait for the sky map:'
         f" {_EXAMPLE}."
     )

@@ -32,6 +32,7 @@ from bot.slack import oauth
 from bot.slack.client import Identity, OnCall, SlackClient
 from bot.slack.errors import SlackFailure
 from bot.slack.request_team import SHARED_CHANNEL_HINT, TeamResolver
+from bot.slack.scopes import requested_scopes
 from bot.slack.socket_mode import OtherConnectionsWarning, SocketModeSupervisor, SocketState
 from bot.slack.token_cipher import InvalidKeys, TokenCipher
 from bot.slack.web_client import create_web_client
@@ -195,6 +196,7 @@ class SlackGateway:
             public_url=self._settings.public_url,
             client=client,
             authorization_url=self._settings.authorization_url,
+            scopes=requested_scopes(self._settings.who_may_subscribe),
             on_saved=workspaces.request_sync,
         )
         missing = (

@@ -8,11 +8,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.resources import files
-
-from bot.slack.scopes import BOT_SCOPES
 
 REASONS: Mapping[str, str] = {
     "chat:write": "Post an alert in the channels that subscribed, and keep it up to date by editing it.",
@@ -23,8 +21,12 @@ REASONS: Mapping[str, str] = {
     "channels:read": "See that a public channel it couldn't reach has invited it back.",
     "groups:read": "See the same of private channels that it is a member of.",
     "files:write": "Show the picture of the sky map in the message.",
+    "users:read": (
+        "Tell who is an admin of the workspace, for only admins may change there what a channel receives; and"
+        " tell its operators of people whom alerts mention and whose account is deactivated."
+    ),
 }
-"""The purpose of each requested scope, as HTML, for the person who decides; the most important first."""
+"""The purpose of each scope that may be requested, as HTML, for who decides; the most important first."""
 
 KEPT: Mapping[str, str] = {
     "who subscribed a channel, or changed the subscription last": "Who subscribed the channel.",
@@ -109,7 +111,7 @@ workspaces an administrator has to approve. <a href="#privacy">What gwevent keep
 <dl>
 {scopes}
 </dl>
-<p>It can't read other messages of your channels, nor files, e-mail addresses or profiles.</p>
+<p>It can't read other messages of your channels, nor {unread}.</p>
 <h2 id="privacy">What it keeps</h2>
 <p>Of people it keeps only member ids, no names or addresses; of what they write, only what they ask it to
 keep:</p>
@@ -127,17 +129,20 @@ operators first, the ids of the workspace and channel in it go later, by themsel
 """
 
 
-def install_page(authorize_url: str) -> str:
-    """Return the page as HTML; its button leads to `authorize_url`, Slack's page of consent."""
+def install_page(authorize_url: str, requested: Collection[str]) -> str:
+    """Return the page as HTML; its button leads to `authorize_url`, Slack's page of consent to the scopes."""
     scopes = "\n".join(
         f"<dt><code>{html.escape(scope)}</code></dt><dd>{REASONS[scope]}</dd>"
-        for scope in sorted(BOT_SCOPES, key=list(REASONS).index)
+        for scope in sorted(requested, key=list(REASONS).index)
     )
     return _PAGE.format(
         style=_STYLE,
         icon=_icon(),
         authorize_url=html.escape(authorize_url, quote=True),
         scopes=scopes,
+        unread="files or e-mail addresses"
+        if "users:read" in requested
+        else "files, e-mail addresses or profiles",
         kept="\n".join(f"<li>{kept}</li>" for kept in KEPT.values()),
     )
 

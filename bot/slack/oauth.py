@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.install_page import install_page, security_headers
 from bot.slack.request_team import context_team
-from bot.slack.scopes import BOT_SCOPES
 from bot.slack.token_cipher import TokenCipher
 from bot.store.channels.installations import STATE_LIFETIME, InstallationRepository, InstalledWorkspace
 from bot.store.database import StoreUnavailable
@@ -114,7 +113,7 @@ class _OAuthFlow(AsyncOAuthFlow):  # type: ignore[misc, unused-ignore]
 
     async def build_install_page_html(self, url: str, request: AsyncBoltRequest) -> str:
         """Return the install page, whose button leads to `url`."""
-        return install_page(url)
+        return install_page(url, self.settings.scopes or ())
 
 
 def create_oauth_flow(
@@ -127,6 +126,7 @@ def create_oauth_flow(
     public_url: str,
     client: AsyncWebClient,
     authorization_url: str,
+    scopes: Sequence[str],
     on_saved: Callable[[], None],
 ) -> AsyncOAuthFlow:
     """Return the flow that handles the install page and the redirect.
@@ -139,7 +139,7 @@ def create_oauth_flow(
         settings=AsyncOAuthSettings(
             client_id=client_id,
             client_secret=client_secret,
-            scopes=list(BOT_SCOPES),
+            scopes=list(scopes),
             user_scopes=[],
             redirect_uri=f"{public_url}{REDIRECT_PATH}",
             install_path=INSTALL_PATH,

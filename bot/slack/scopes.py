@@ -54,7 +54,7 @@ SCOPES: Mapping[str, ScopeUse] = {
 
 REQUIRED_SCOPES = frozenset(name for name, scope in SCOPES.items() if scope.need is Need.REQUIRED)
 BOT_SCOPES = tuple(name for name, scope in SCOPES.items() if scope.need is not Need.OPT_IN)
-"""The scopes that an installation asks for; the manifests ask for the same."""
+"""The scopes that every installation asks for; the manifests ask for the same."""
 OPT_IN_SCOPES = frozenset(name for name, scope in SCOPES.items() if scope.need is Need.OPT_IN)
 ADVISED_SCOPES: Mapping[str, str] = {
     name: scope.use for name, scope in SCOPES.items() if scope.need is Need.REQUESTED
@@ -67,3 +67,8 @@ ROLE_SCOPES: Mapping[AllowedRole, tuple[str, ...]] = {
     "admins": ("users:read",),
 }
 """Scopes for asking Slack about a role (docs.slack.dev: conversations.members and users.info)."""
+
+
+def requested_scopes(allowed_role: AllowedRole) -> tuple[str, ...]:
+    """Return the scopes that an installation by OAuth asks for, where this role may change subscriptions."""
+    return tuple(dict.fromkeys((*BOT_SCOPES, *ROLE_SCOPES[allowed_role])))

@@ -177,7 +177,7 @@ PAGES: Mapping[str, HelpPage] = {
             " `notify-mocks` before the `if`.",
             "More about filters: `help filters`.",
         ),
-        ("notify", "sub", "mention", "mentions", "escalate", "escalation", "quiet"),
+        ("notify", "sub", "mention", "mentions", "escalate", "escalation", "quiet", "streams"),
     ),
     "unsubscribe": HelpPage(
         "Fewer alerts",

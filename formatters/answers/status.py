@@ -33,8 +33,10 @@ class Status:
     """Data for the answer to `status`."""
 
     version: str
-    started_at: datetime
-    sources: tuple[SourceStatus, ...]
+    started_at: datetime | None
+    """When the process that answers was started; None if it is a tool, and not the bot."""
+    sources: tuple[SourceStatus, ...] | None
+    """What the bot reads; None if only the bot knows, and this process is a tool."""
     last_notice: LastNotice | None
     posting_time: timedelta | None
     """Median time from the receipt of a recent notice to its posts; None before the first post."""
@@ -55,11 +57,13 @@ class Status:
 
 def message(status: Status, now: datetime) -> Message:
     """Return the status at `now`, open incidents first."""
-    lines = [*broker_lines(status.sources), last_notice_line(status.last_notice, now)]
+    lines = [*broker_lines(status.sources or ()), last_notice_line(status.last_notice, now)]
     lines[:0] = [f"{incident.sentence(wrong)}." for wrong in status.incidents]
     if status.treasure_map is not None:
         lines.append(treasure_map_line(status.treasure_map, now))
-    if not status.sources:
+    if status.sources is None:
+        lines.insert(0, "What gwevent reads isn't known here: ask by /gwevent status in Slack")
+    elif not status.sources:
         lines.insert(0, "This process reads no source")
     deliveries = quantities.number(status.pending_deliveries)
     parts = [f"Deliveries waiting: {deliveries}"]
@@ -74,13 +78,12 @@ def message(status: Status, now: datetime) -> Message:
     lines.append(f"Subscriptions: {quantities.number(status.subscriptions)}")
     if status.problem is not None:
         lines.append(status.problem)
-    foot = escape(
-        f"gwevent {plain_text(status.version)} · running for"
-        f" {quantities.duration_text(now - status.started_at)}"
-    )
+    foot = f"gwevent {plain_text(status.version)}"
+    if status.started_at is not None:
+        foot += f" · running for {quantities.duration_text(now - status.started_at)}"
     push = " · ".join(lines)
     head, *rest = map(escape, lines)
-    return blocks.message(escape(push, 600), blocks.section(bold(head), *rest), blocks.context(foot))
+    return blocks.message(escape(push, 600), blocks.section(bold(head), *rest), blocks.context(escape(foot)))
 
 
 def last_notice_line(notice: LastNotice | None, now: datetime) -> str:

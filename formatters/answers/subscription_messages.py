@@ -164,7 +164,8 @@ def unsubscribed(subscriptions: Sequence[Subscription]) -> Message:
     """Return the reply to `unsubscribe`: the subscriptions that ended."""
     words = ", ".join(bold(s.criteria.mrkdwn) for s in subscriptions)
     if all(s.is_pending for s in subscriptions):
-        return _text_message(f"Unsubscribed from {words}. It wasn't active yet.")
+        was = "It wasn't" if len(subscriptions) == 1 else "They weren't"
+        return _text_message(f"Unsubscribed from {words}. {was} active yet.")
     return _text_message(
         f"Unsubscribed from {words}. gwevent posts this in the channel, with the command that restores it."
     )

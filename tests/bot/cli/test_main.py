@@ -190,6 +190,11 @@ def test_preview_is_of_one_event(run: Run, notice: Path, tmp_path: Path) -> None
     assert "can't be written" in refused(run("preview", notice, "-o", tmp_path / "no" / "where"))
 
 
+def test_a_record_that_cannot_be_written_is_refused_at_once(run: Run, tmp_path: Path) -> None:
+    said = refused(run("doctor", "--live", "C0123456789", "--record", tmp_path / "no" / "answers.jsonl"))
+    assert "answers.jsonl can't be written" in said
+
+
 @pytest.mark.slow
 def test_ask_answers_from_the_store(run: Run, notice: Path) -> None:
     assert "No gwevent database" in refused(run("ask", "latest"))
@@ -197,7 +202,8 @@ def test_ask_answers_from_the_store(run: Run, notice: Path) -> None:
     nothing = run("ask", "latest")
     assert (nothing.stdout, nothing.exit_code) == ("No significant event was received yet.\n", 1)
     assert run("replay", notice).exit_code == 0
-    for words in (["latest"], ["s261122A"], ["latest", "CBC"]):
+    declination = ["check", "12:57:12", "-17:51:25"]
+    for words in (["latest"], ["s261122A"], ["latest", "CBC"], declination, ["check", "194.3", "-17.85"]):
         answered = run("ask", *words)
         assert "S261122a" in answered.stdout and answered.exit_code == 0
     assert run("ask").exit_code == 2
@@ -276,7 +282,9 @@ def test_replay_counts_repeats_and_unreadable_files(run: Run, notice: Path, tmp_
     (folder / "c.json").write_bytes(to_json(notice_record(alert_type="INITIAL", minutes=5)))
     (folder / "readme.txt").write_text("These are notices.")
     run("migrate")
-    assert "Last notice: none yet" in run("ask", "status").stdout
+    said = run("ask", "status").stdout
+    assert "Last notice: none yet" in said and "What gwevent reads isn't known here" in said
+    assert "running for" not in said, "the tool has just begun, and not the bot"
     result = run("replay", folder)
     assert result.exit_code == 0 and "2 stored, 1 repeat, 0 quarantined" in result.stdout
     assert "readme.txt: skipped, neither Avro nor JSON" in result.stderr.replace("\n", " ")

@@ -54,11 +54,48 @@ def guide_examples() -> list[str]:
     return [as_typed(code) for row in rows for code in re.findall(r"`(/gwevent[^`]*)`", row)]
 
 
+def continued_examples() -> list[str]:
+    """Return the commands of the guide's tables that go on where the row above begins, or a code before them.
+
+    "… sites altitude 25" names its word itself, "… pause 3" goes on with `subscriptions`.
+    """
+    found, word = [], ""
+    for row in re.findall(r"^\| (`(?:/gwevent|… ).*?) \| ", GUIDE.read_text(encoding="utf-8"), re.MULTILINE):
+        for code in re.findall(r"`([^`]*)`", row):
+            typed = as_typed(code.removeprefix("… "))
+            first = typed.partition(" ")[0]
+            if code.startswith("… ") and "…" not in typed and "@group" not in typed:
+                begin = "" if first in PAGES else "subscribe CBC " if word == "subscribe" else f"{word} "
+                found.append(f"{begin}{typed}".strip())
+            if first in PAGES:
+                word = first
+    return found
+
+
+def documented_examples() -> set[str]:
+    """Return what other documents tell to type after /gwevent."""
+    root = GUIDE.parents[1]
+    pages = (root / "README.md", *sorted((root / "docs").glob("*.md")), root / "deploy" / "README.md")
+    codes = {code for page in pages for code in re.findall(r"`/gwevent ([^`\n]+)`", page.read_text("utf-8"))}
+    return {as_typed(code) for code in codes if not re.search(r"[…@]|SITE|<\w+>", code)}
+
+
+def documented_filters() -> set[str]:
+    """Return the conditions of the guide's table."""
+    section = GUIDE.read_text("utf-8").partition("\n## Filters\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \| ", section, re.MULTILINE)
+    codes = {code.replace("\\|", "|") for row in rows for code in re.findall(r"`([^`]*)`", row)}
+    return codes - {"<", "<=", ">", ">=", "="}
+
+
 EXAMPLES = sorted(
     {as_typed(usage) for usage, _ in COMMANDS if not OF_OTHERS.search(usage)}
     | {f"edit {number}" for number in (3, 12)}
     | {f"help {word}" for name, page in PAGES.items() for word in (name, *page.words)}
-    | {example for example in guide_examples() if "…" not in example},
+    | {example for example in guide_examples() if "…" not in example}
+    | documented_examples()
+    | {f"events {words}" for words in documented_filters()}
+    | set(continued_examples()),
     # What one example adds is there for the others.
     key=lambda example: ("remove" in example, example),
 )
@@ -75,7 +112,7 @@ async def test_every_printed_example_works(factory: Factory) -> None:
         if REFUSALS.search(shown.partition("\n")[0]):
             failures.append((example, shown[:200]))
     assert not failures
-    assert len(EXAMPLES) > 80
+    assert len(EXAMPLES) > 200
 
 
 @pytest.mark.usefixtures("confirmation_without_wait")

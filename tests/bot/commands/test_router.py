@@ -280,6 +280,22 @@ async def test_status_counts(factory: Factory, clock: Clock) -> None:
     assert counts.oldest_waiting == NOW
 
 
+async def test_a_tool_says_of_the_brokers_what_the_consumers_stored(factory: Factory, clock: Clock) -> None:
+    router = factory.create_command_router(clock)
+    unknown = message_text.render(await router.dispatch("status", None))
+    assert "isn't known here" in unknown and "running for" not in unknown
+    await factory.source_heartbeats.record("one", [SourceStatus("hopskotch", True, "reads igwn.gwalert")])
+    known = message_text.render(await router.dispatch("status", None))
+    assert "hopskotch: connected" in known and "isn't known" not in known
+
+
+@pytest.mark.usefixtures("confirmation_without_wait")
+async def test_several_that_were_not_active_are_plural(factory: Factory) -> None:
+    for words in ("subscribe CBC", "subscribe Burst"):
+        await answer_text(factory, words, ASKER)
+    assert "They weren't active yet." in await answer_text(factory, "unsubscribe 1 2", ASKER)
+
+
 async def test_the_terminal_has_no_channel(factory: Factory) -> None:
     for words in ("subscribe CBC", "unsubscribe", "subscriptions"):
         assert await answer_text(factory, words) == "Subscriptions belong to a channel: type this in Slack."

@@ -92,11 +92,18 @@ def test_a_missing_credential(auth_file: Path) -> None:
     assert found.name == "credential" and "doesn't exist" in found.result and "hop auth add" in found.advice
 
 
+def test_a_credential_that_is_there_and_unsafe_is_to_be_corrected_and_not_replaced(auth_file: Path) -> None:
+    write(auth_file)
+    auth_file.chmod(0o644)
+    found = failure(check_kafka("kafka://kafka.scimma.org/igwn.gwalert", "hop", None))
+    assert "chmod 600" in found.result and "Get a credential" not in found.advice
+
+
 def test_a_group_without_the_user_name(auth_file: Path) -> None:
     write(auth_file)
     findings = check_kafka("kafka://127.0.0.1:1/t", "hop", "mine")
-    assert findings[1].level is Level.WARN
-    assert findings[1].result == "mine doesn't begin with the credential's user name, so jane-mine is used."
+    assert findings[1].level is Level.OK, "the documents call it by the machine's name"
+    assert findings[1].result == "jane-mine: mine with the credential's user name before it, as SCiMMA asks."
 
 
 def test_a_name_that_doesnt_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,6 +156,7 @@ def test_refused_credential_differs_from_an_unreachable_broker(
     with listener(lambda connection: refuse_login(connection, receive)) as address:
         found = failure(check_kafka(f"kafka://{address}/t", "hop", None))
         assert found.name == "login" and "refuses the credential" in found.result
+        assert "`hop auth remove jane`, then `hop auth add`" in found.advice, "two for one broker are refused"
         assert "no such user" in found.result
     with listener(hang_up) as address:
         found = failure(check_kafka(f"kafka://{address}/t", "hop", None, timeout=1.0))

@@ -5,23 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from aiohttp import web
 from playwright.async_api import Browser, expect
 
 from bot.slack.install_page import KEPT, REASONS, install_page, security_headers
-from bot.slack.scopes import BOT_SCOPES
+from bot.slack.scopes import BOT_SCOPES, AllowedRole, requested_scopes
 from tests.support.browser import SIZES, new_page
 
 CONSENT = "https://slack.example/oauth/v2/authorize?state=1&scope=commands,chat:write"
 
 
 def test_each_scope_that_is_asked_for_has_its_reason_and_no_other() -> None:
-    assert REASONS.keys() == set(BOT_SCOPES)
-    page = install_page(CONSENT)
-    for scope, reason in REASONS.items():
-        assert f"<code>{scope}</code></dt><dd>{reason}</dd>" in page
+    asked = {role: requested_scopes(role) for role in get_args(AllowedRole)}
+    assert REASONS.keys() == set().union(*asked.values())
+    assert asked["anyone"] == BOT_SCOPES and set(asked["admins"]) - set(BOT_SCOPES) == {"users:read"}
+    for scopes in asked.values():
+        page = install_page(CONSENT, scopes)
+        for scope, reason in REASONS.items():
+            assert (f"<code>{scope}</code></dt><dd>{reason}</dd>" in page) is (scope in scopes)
+        assert ("or profiles" in page) is ("users:read" not in scopes)
 
 
 def test_the_page_names_what_the_operators_table_names() -> None:
@@ -29,20 +34,20 @@ def test_the_page_names_what_the_operators_table_names() -> None:
     section = page.partition("## What is stored about people\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.+?) \|", section, re.MULTILINE)
     assert rows[0] == "id of" and list(KEPT) == rows[1:]
-    shown = install_page(CONSENT)
+    shown = install_page(CONSENT, BOT_SCOPES)
     for kept in KEPT.values():
         assert f"<li>{kept}</li>" in shown
 
 
 def test_the_page_loads_nothing_and_leads_only_to_slack() -> None:
-    page = install_page(CONSENT)
+    page = install_page(CONSENT, BOT_SCOPES)
     assert not re.search(r"\bsrc=|url\(|@import|<script|<iframe|\bon\w+=", page)
     assert re.findall(r'href="([^"]*)"', page) == ["data:,", CONSENT.replace("&", "&amp;"), "#privacy"]
     assert 'id="privacy"' in page
 
 
 def test_the_address_of_the_consent_page_ends_no_attribute() -> None:
-    page = install_page('https://slack.example/?a="><script>alert(1)</script>')
+    page = install_page('https://slack.example/?a="><script>alert(1)</script>', BOT_SCOPES)
     assert "<script>" not in page
 
 
@@ -57,7 +62,7 @@ async def address() -> AsyncIterator[str]:
 
     async def page(request: web.Request) -> web.Response:
         return web.Response(
-            text=install_page(f"{request.url.origin()}/consent"),
+            text=install_page(f"{request.url.origin()}/consent", BOT_SCOPES),
             content_type="text/html",
             headers=security_headers(),
         )

@@ -65,13 +65,20 @@ def settings(slack: LocalSlack, port: int, **changed: Any) -> Settings:
 
 @pytest.fixture
 async def bot(
-    slack: LocalSlack, factory: Factory, clock: Clock, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+    slack: LocalSlack,
+    factory: Factory,
+    clock: Clock,
+    unused_tcp_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[Application]:
+    """A bot that serves many workspaces; the parameter holds further settings."""
     # As where gwevent runs: Bolt reads these by itself, and must not put a store of its own in place of ours.
     monkeypatch.setenv("SLACK_CLIENT_ID", slack.oauth.client_id)
     monkeypatch.setenv("SLACK_CLIENT_SECRET", slack.oauth.client_secret)
     monkeypatch.setenv("SLACK_SIGNING_SECRET", slack.delivery.signing_secret)
-    made_bot = Application(settings(slack, unused_tcp_port), factory, [IdleSource()], clock)
+    changed = getattr(request, "param", {})
+    made_bot = Application(settings(slack, unused_tcp_port, **changed), factory, [IdleSource()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made_bot.run(stop))
     async with asyncio.timeout(PATIENCE_S):
@@ -154,6 +161,16 @@ async def test_two_workspaces_come_and_one_goes(
     async with factory.database.read_transaction() as connection:
         rows = await connection.execute(select(func.count()).select_from(schema.installations))
     assert rows.scalar_one() == 2
+
+
+@pytest.mark.parametrize("bot", [{"who_may_subscribe": "admins"}], indirect=True)
+async def test_an_installation_asks_for_the_scope_by_which_admins_are_known(
+    bot: Application, slack: LocalSlack
+) -> None:
+    await installed(bot, slack, slack.team_id)
+    asked = await slack.command("/gwevent", "subscribe CBC", channel=slack.add_channel("gw"))
+    said = (await asked.wait_for_answer(PATIENCE_S))["text"]
+    assert "users:read" not in said and ("Done" in said or "Only admins" in said)
 
 
 async def test_only_the_browser_that_began_may_end(
