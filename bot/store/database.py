@@ -332,8 +332,11 @@ class Database:
 
     async def _run_migration(self, run: Callable[[Connection], None]) -> None:
         if not self.is_sqlite:
-            async with self.exclusive_transaction() as connection:
-                await connection.run_sync(run)
+            from bot.store.postgres_connection import unlimited_answers
+
+            with unlimited_answers():
+                async with self.exclusive_transaction() as connection:
+                    await connection.run_sync(run)
             return
         with _map_errors():
             async with self._writer_lock, self._engine.connect() as plain:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 from weakref import WeakSet
 
@@ -39,7 +40,14 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
     Connecting raises StoreUnavailable if the file is missing or is another database.
     """
     if url.get_backend_name() != "sqlite":
-        engine = create_async_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL_CONNECT_ARGS)
+        # Imported here, since only installations with PostgreSQL have its driver.
+        from bot.store.postgres_connection import LimitedConnection
+
+        engine = create_async_engine(
+            url,
+            pool_pre_ping=True,
+            connect_args={**_POSTGRESQL_CONNECT_ARGS, "async_creator_fn": LimitedConnection.connect},
+        )
 
         @event.listens_for(engine.sync_engine, "handle_error")
         def leave(context: ExceptionContext) -> None:
@@ -61,6 +69,14 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
         return connection
 
     engine = create_async_engine(url, async_creator=connect)
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def reopen(context: ExceptionContext) -> None:
+        # A connection keeps what its file was when it was opened: one that was opened while the file or its
+        # disk was read-only can't write when they no longer are.
+        code = getattr(context.original_exception, "sqlite_errorcode", 0)
+        if code & PRIMARY_CODE_MASK in FILE_ERRORS:
+            context.is_disconnect = True
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
@@ -107,6 +123,22 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
 
 BUSY_TIMEOUT_MS = 5_000
 """The time for which SQLite waits for a lock of another process, in milliseconds."""
+
+
+FILE_ERRORS = frozenset(
+    {
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+"""SQLite's error codes after which the files are opened anew; a lock or a full disk passes without that."""
+
+
+PRIMARY_CODE_MASK = 0xFF
+"""The bits of SQLite's extended error codes that hold the primary one."""
 
 
 READ_ONLY_SQLSTATE = "25006"
