@@ -220,6 +220,12 @@ class Database:
                 await asyncio.to_thread(_check_openable, self.path)
             except sqlite3.Error as error:
                 raise StoreUnavailable(f"The database {self.path} can't be used: {error}.") from error
+        encoding = await self.unsuitable_encoding()
+        if encoding is not None:
+            reason = f"Its encoding {encoding} lacks characters that notices and people use."
+            if not await self.has_tables():
+                raise StoreUnavailable(f"The database can't be used. {reason} Make one with ENCODING 'UTF8'.")
+            log.warning("database_encoding_unsuitable", reason=reason)
         try:
             await self._run_migration(tables_version.upgrade)
         except tables_version.OtherTables as error:
@@ -247,6 +253,19 @@ class Database:
         """Return True if the database is at this version's newest migration. Raises StoreUnavailable."""
         async with self.read_transaction() as connection:
             return await connection.run_sync(tables_version.is_current)
+
+    async def unsuitable_encoding(self) -> str | None:
+        """Return the encoding of a PostgreSQL database that can't hold every character; None if it can.
+
+        Raises StoreUnavailable.
+        """
+        if self.is_sqlite:
+            return None
+        query = "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()"
+        async with self.read_transaction() as connection:
+            encoding = str((await connection.exec_driver_sql(query)).scalar_one())
+        # SQL_ASCII keeps the bytes that it is given.
+        return None if encoding in ("UTF8", "SQL_ASCII") else encoding
 
     async def has_tables(self) -> bool:
         """Return True if the database contains the tables of some version, without creating anything.

@@ -145,13 +145,30 @@ READ_ONLY_SQLSTATE = "25006"
 """PostgreSQL's error code (SQLSTATE) for a write to a read-only server."""
 
 
+_SESSION_SETTINGS = {
+    # A process that freezes in the middle of a transaction must not block the others.
+    "idle_in_transaction_session_timeout": "5000",
+    # What the server, the database or the user may have set otherwise, and the driver or a query relies on.
+    "bytea_output": "hex",
+    "DateStyle": "ISO",
+    "default_transaction_deferrable": "off",
+    "default_transaction_isolation": r"read\ committed",
+    "extra_float_digits": "1",
+    "IntervalStyle": "postgres",
+    "standard_conforming_strings": "on",
+    "TimeZone": "UTC",
+    "transform_null_equals": "off",
+}
+"""Settings of each session on PostgreSQL."""
+
+
 _POSTGRESQL_CONNECT_ARGS = {
     "connect_timeout": 5,
+    "client_encoding": "UTF8",
     # Detect within seconds that the server's machine is gone.
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
-    # A process that freezes in the middle of a transaction must not block the others.
-    "options": "-c idle_in_transaction_session_timeout=5000",
+    "options": " ".join(f"-c {name}={value}" for name, value in _SESSION_SETTINGS.items()),
 }

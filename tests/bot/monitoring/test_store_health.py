@@ -362,7 +362,7 @@ async def test_a_store_that_neither_answers_nor_fails_is_an_outage(
                 return next((str(line.get("summary", name)) for line in said), None)
 
             opened = await wait_until(lambda: was_told("incident_opened"))
-            assert "no answer for" in opened
+            assert "no answer for" in str(opened)
             assert watch.last_check is not None and watch.last_check.open_kinds == {IncidentKind.STORE}
             answers.set()
             await wait_until(lambda: was_told("incident_resolved"))

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from bot.app.factory import Factory
 from bot.store import notify, postgres_connection
@@ -67,7 +67,11 @@ async def test_a_migration_may_take_longer(proxied: tuple[SilentProxy, Database]
     with pytest.raises(StoreUnavailable, match="no answer"):
         async with database.exclusive_transaction() as connection:
             await connection.execute(text("SELECT pg_sleep(2)"))
-    await database._run_migration(lambda connection: connection.execute(text("SELECT pg_sleep(2)")))
+
+    def migrate(connection: Connection) -> None:
+        connection.execute(text("SELECT pg_sleep(2)"))
+
+    await database._run_migration(migrate)
 
 
 async def test_notifications_come_again_from_a_new_connection(

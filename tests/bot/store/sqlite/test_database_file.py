@@ -386,7 +386,7 @@ async def test_a_file_that_was_read_only_is_written_when_it_no_longer_is(
 ) -> None:
     """SQLite opens a file that can't be written for reading alone, and such a connection stays so."""
     database, read_only = opened(database_path), True
-    connect = sqlite3.connect
+    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
 
     def connect_as_allowed(path: str, **options: Any) -> sqlite3.Connection:
         # Root may write any file, so the mode is asked for.
