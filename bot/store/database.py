@@ -44,6 +44,10 @@ _WRITER_LOCK_KEY = 0x67776576
 """The key of the PostgreSQL advisory lock that takes the place of SQLite's single writer."""
 
 
+_REFUSED_SQLSTATES = frozenset({"42501", "42P01", "3F000"})
+"""PostgreSQL's codes for a missing right, table or schema; a missing column is a defect of gwevent."""
+
+
 __all__ = ["NOTIFY_CHANNEL", "Database", "InvalidDatabaseUrl", "StoreUnavailable"]
 
 log = structlog.get_logger(__name__)
@@ -377,6 +381,11 @@ def _check_openable(path: Path) -> None:
         connection.execute("PRAGMA schema_version").fetchone()
 
 
+def _lacks_tables_or_rights(error: object) -> bool:
+    """Return True if PostgreSQL refuses what it did before: rights were taken, or a restore is under way."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _REFUSED_SQLSTATES
+
+
 class _map_errors:  # noqa: N801  a context manager used like a function
     def __enter__(self) -> None:
         return None
@@ -385,7 +394,7 @@ class _map_errors:  # noqa: N801  a context manager used like a function
         # DatabaseError itself, not a subclass: the file is damaged or is not a database.
         # InternalError: PostgreSQL became a read-only standby, or terminated an idle transaction.
         passing = isinstance(error, OperationalError | InterfaceError | InternalError)
-        broken = passing or type(error) is DatabaseError
+        broken = passing or type(error) is DatabaseError or _lacks_tables_or_rights(error)
         if isinstance(error, DBAPIError) and (broken or error.connection_invalidated):
             said = " ".join(str(error.orig).split()).rstrip(".")
             raise StoreUnavailable(f"The database can't do its work now: {said}.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import secrets
 import sqlite3
 import stat
 import sys
@@ -407,3 +408,39 @@ async def test_a_database_that_lacks_characters_and_is_in_use_is_used_with_a_war
     assert [line["event"] for line in logged] == ["database_encoding_unsuitable"]
     await record_notices(Factory(database), decoded_notice())
     await database.close()
+
+
+@pytest.mark.parametrize(
+    ("taken", "given"),
+    [
+        ("REVOKE ALL ON {} FROM {}", "GRANT ALL ON {} TO {}"),
+        ("ALTER TABLE {} RENAME TO away", "ALTER TABLE away RENAME TO {}"),
+    ],
+    ids=["rights", "table"],
+)
+@pytest.mark.parametrize("table", ["notices", "deliveries", "superevents", "leases"])
+async def test_rights_and_tables_that_are_taken_are_waited_for(
+    table: str, taken: str, given: str, postgres: Databases, migrated_postgres: str
+) -> None:
+    import psycopg
+
+    url, role = postgres.create(migrated_postgres), f"plain_{secrets.token_hex(4)}"
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(
+            f"CREATE ROLE {role} LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role};"
+            f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}".encode()
+        )
+        try:
+            plain = make_url(url).set(username=role).render_as_string(hide_password=False)
+            database = Database(with_driver(plain))
+            factory = Factory(database)
+            await record_notices(factory, decoded_notice())
+            admin.execute(taken.format(table, role).encode())
+            with pytest.raises(StoreUnavailable, match=table):
+                async with database.exclusive_transaction() as connection:
+                    await connection.execute(text(f"SELECT 1 FROM {table}"))
+            admin.execute(given.format(table, role).encode())
+            await record_notices(factory, decoded_notice(minutes=1))
+            await database.close()
+        finally:
+            admin.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
