@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -49,6 +49,8 @@ MIN_INTERVAL_S = 1.0
 MAX_INTERVAL_S = 600.0
 ENDED_AFTER_S = 30.0
 """Seconds without a repeat after which a warning has ended; longer if it was rare."""
+FLUSH_TIMEOUT_S = 1.0
+"""Longest wait for the log at the end of the process, in seconds."""
 MAX_KINDS = 1_000
 IDENTITY_FIELDS = frozenset({"channel", "superevent_id", "user", "team", "file", "ts", "places"})
 """Fields that are ignored when warnings are compared: one outage affects many channels and events."""
@@ -189,8 +191,57 @@ def _redact_line(_: structlog.types.WrappedLogger, __: str, line: Any) -> str:
     return redact(line)
 
 
-def configure(level: str, log_format: Literal["auto", "console", "json"]) -> None:
-    """Set up structlog and the standard library's logging; every line goes to standard error."""
+class LogWriter(Protocol):
+    """Writes lines somewhere without making anybody wait."""
+
+    def write(self, line: bytes) -> None:
+        """Take a line, with its line feed."""
+        ...
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until all lines are written; return False if that takes longer."""
+        ...
+
+
+class _WriterHandler(logging.Handler):
+    """A handler that gives its lines, as standard error would have them, to a writer."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        super().__init__()
+        self._writer = writer
+        self._encoding, self._errors = sys.stderr.encoding, sys.stderr.errors or "backslashreplace"
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = f"{self.format(record)}\n".encode(self._encoding, self._errors)
+        except Exception:  # noqa: BLE001  the standard library's handlers do the same
+            self.handleError(record)
+        else:
+            self._writer.write(line)
+
+    def flush(self) -> None:
+        self._writer.flush(FLUSH_TIMEOUT_S)
+
+
+def report_lost_lines(lines: int) -> None:
+    """Log that so many lines could not be written."""
+    log.warning("log_lines_lost", lines=lines)
+
+
+def flush() -> None:
+    """Wait until what was logged is written, for at most `FLUSH_TIMEOUT_S`."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
+def configure(
+    level: str, log_format: Literal["auto", "console", "json"], writer: LogWriter | None = None
+) -> None:
+    """Set up structlog and the standard library's logging; every line goes to standard error.
+
+    With a `writer` the lines are given to it. Call `flush` before the process ends in another way than by
+    itself.
+    """
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -222,7 +273,7 @@ def configure(level: str, log_format: Literal["auto", "console", "json"]) -> Non
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(sys.stderr) if writer is None else _WriterHandler(writer)
     _repeat_limiter.reset()
     handler.addFilter(_repeat_limiter)
     handler.setFormatter(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import sys
 import time
 
 import structlog
@@ -13,6 +14,7 @@ from bot.app import secret_files
 from bot.app.deployment import Deployment, displayed_url, setting_problems
 from bot.monitoring.monitor import HealthMonitor
 from bot.runtime.garbage_collection import exclude_existing_objects
+from bot.runtime.line_writer import LineWriter
 from bot.runtime.os_limits import raise_descriptor_limit
 from bot.skymaps import healpix
 
@@ -24,7 +26,7 @@ log = structlog.get_logger(__name__)
 def initialize_process(deployment: Deployment, command: str) -> None:
     """Configure logging, then log the version, database and settings file, and possible mistakes in them."""
     settings = deployment.settings
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, _open_log_writer())
     log.info(
         "process_started",
         version=__version__,
@@ -37,6 +39,14 @@ def initialize_process(deployment: Deployment, command: str) -> None:
         log.warning("setting_ignored", reason=problem, advice=advice)
     secret_files.warn_readable_secrets(deployment.env_file)
     raise_descriptor_limit()
+
+
+def _open_log_writer() -> LineWriter | None:
+    """Return a writer to standard error; None if that is no file, or no thread can be started."""
+    try:
+        return LineWriter(sys.stderr.fileno(), logs.report_lost_lines)
+    except (AttributeError, OSError, ValueError, RuntimeError):
+        return None
 
 
 async def log_when_ready(health_monitor: HealthMonitor) -> None:

@@ -67,11 +67,17 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
 def run_service(work: Coroutine[Any, Any, None], deployment: Deployment, command: str) -> None:
     """Run the long-lived process `command`, with a log; expected errors exit with one sentence."""
+    from bot import logs
     from bot.app.startup import initialize_process
     from bot.runtime.threads import exit_if_any_hangs
 
+    def finalize() -> None:
+        # Before the sentence that says why it ends.
+        logs.flush()
+        exit_if_any_hangs()
+
     initialize_process(deployment, command)
-    _run(_with_finalizer(work, exit_if_any_hangs))
+    _run(_with_finalizer(work, finalize))
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

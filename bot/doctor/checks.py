@@ -92,6 +92,7 @@ async def _check_database(settings: Settings) -> list[Finding]:
         if behind is not None:
             return [behind]
         async with open_factory(settings) as factory:
+            encoding = await factory.database.unsuitable_encoding()
             counts = await factory.outbox_statistics.counts()
             subscriptions = await factory.subscriptions.count()
             away = await factory.channel_moves.list_unreachable_channels()
@@ -104,6 +105,10 @@ async def _check_database(settings: Settings) -> list[Finding]:
     where = "in use by a running gwevent" if running else "ready"
     found = f"{where}; {subscriptions} subscriptions, {counts.waiting} deliveries waiting"
     findings = [Finding(name="Database", level=Level.OK, result=f"{found}.")]
+    if encoding is not None:
+        found = f"Its encoding {encoding} lacks characters that notices and people use."
+        todo = "Make a database with ENCODING 'UTF8', and copy this one into it with pg_dump and pg_restore."
+        findings.append(Finding(name="Encoding", level=Level.WARN, result=found, advice=todo))
     if not subscriptions:
         todo = "Type /gwevent subscribe CBC in the channel that should get alerts."
         findings.append(

@@ -31,6 +31,8 @@ from formatters.posts.incident import clock_detail, sentence
 from formatters.webhook import payload
 
 CHECK_INTERVAL_S = 10.0
+CHECK_TIMEOUT_S = 30.0
+"""Seconds after which a check that the store doesn't answer counts as an outage of the store."""
 STORE_TIMEOUT_S = 2.0
 """Seconds that `/readyz` and `/metrics` wait for the store."""
 
@@ -135,8 +137,24 @@ class HealthMonitor:
     async def run(self) -> None:
         """Check until cancelled."""
         while True:
-            await self.check()
+            await self._check_or_report_silence()
             await asyncio.sleep(CHECK_INTERVAL_S)
+
+    async def _check_or_report_silence(self) -> None:
+        """Check once; while the store neither answers nor fails, report that as an outage.
+
+        The check isn't cancelled, since what hangs in a disk or a driver can't be.
+        """
+        began = self._clock()
+        check = asyncio.create_task(self.check())
+        try:
+            while not (await asyncio.wait({check}, timeout=CHECK_TIMEOUT_S))[0]:
+                self._wrong_since.setdefault(IncidentKind.STORE, began)
+                waited_s = (self._clock() - began).total_seconds()
+                await self._on_store_down(f"It has given no answer for {waited_s:.0f} s.", self._clock())
+            check.result()
+        finally:
+            check.cancel()
 
     async def check(self) -> None:
         """Check once: evaluate the rules, record opened and resolved incidents, and notify."""
@@ -151,6 +169,8 @@ class HealthMonitor:
         except StoreUnavailable as error:
             await self._on_store_down(str(error), now)
             return
+        # The store may have hung for minutes, which is an outage that is to be recorded.
+        now = self._clock()
         snapshot = replace(
             self._snapshot(now, _latest(stored, self._last_payload_at), overdue, since),
             free_bytes=None if space is None else space.free,

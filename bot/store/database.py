@@ -45,6 +45,10 @@ _WRITER_LOCK_KEY = 0x67776576
 """The key of the PostgreSQL advisory lock that takes the place of SQLite's single writer."""
 
 
+_REFUSED_SQLSTATES = frozenset({"42501", "42P01", "3F000"})
+"""PostgreSQL's codes for a missing right, table or schema; a missing column is a defect of gwevent."""
+
+
 __all__ = ["NOTIFY_CHANNEL", "Database", "InvalidDatabaseUrl", "StoreUnavailable"]
 
 log = structlog.get_logger(__name__)
@@ -221,6 +225,12 @@ class Database:
                 await asyncio.to_thread(_check_openable, self.path)
             except sqlite3.Error as error:
                 raise StoreUnavailable(f"The database {self.path} can't be used: {error}.") from error
+        encoding = await self.unsuitable_encoding()
+        if encoding is not None:
+            reason = f"Its encoding {encoding} lacks characters that notices and people use."
+            if not await self.has_tables():
+                raise StoreUnavailable(f"The database can't be used. {reason} Make one with ENCODING 'UTF8'.")
+            log.warning("database_encoding_unsuitable", reason=reason)
         try:
             await self._run_migration(tables_version.upgrade)
         except tables_version.OtherTables as error:
@@ -248,6 +258,19 @@ class Database:
         """Return True if the database is at this version's newest migration. Raises StoreUnavailable."""
         async with self.read_transaction() as connection:
             return await connection.run_sync(tables_version.is_current)
+
+    async def unsuitable_encoding(self) -> str | None:
+        """Return the encoding of a PostgreSQL database that can't hold every character; None if it can.
+
+        Raises StoreUnavailable.
+        """
+        if self.is_sqlite:
+            return None
+        query = "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()"
+        async with self.read_transaction() as connection:
+            encoding = str((await connection.exec_driver_sql(query)).scalar_one())
+        # SQL_ASCII keeps the bytes that it is given.
+        return None if encoding in ("UTF8", "SQL_ASCII") else encoding
 
     async def has_tables(self) -> bool:
         """Return True if the database contains the tables of some version, without creating anything.
@@ -334,8 +357,11 @@ class Database:
 
     async def _run_migration(self, run: Callable[[Connection], None]) -> None:
         if not self.is_sqlite:
-            async with self.exclusive_transaction() as connection:
-                await connection.run_sync(run)
+            from bot.store.postgres_connection import unlimited_answers
+
+            with unlimited_answers():
+                async with self.exclusive_transaction() as connection:
+                    await connection.run_sync(run)
             return
         with _map_errors():
             async with self._writer_lock, self._engine.connect() as plain:
@@ -357,6 +383,11 @@ def _check_openable(path: Path) -> None:
         connection.execute("PRAGMA schema_version").fetchone()
 
 
+def _lacks_tables_or_rights(error: object) -> bool:
+    """Return True if PostgreSQL refuses what it did before: rights were taken, or a restore is under way."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _REFUSED_SQLSTATES
+
+
 class _map_errors:  # noqa: N801  a context manager used like a function
     def __enter__(self) -> None:
         return None
@@ -365,7 +396,7 @@ class _map_errors:  # noqa: N801  a context manager used like a function
         # DatabaseError itself, not a subclass: the file is damaged or is not a database.
         # InternalError: PostgreSQL became a read-only standby, or terminated an idle transaction.
         passing = isinstance(error, OperationalError | InterfaceError | InternalError)
-        broken = passing or type(error) is DatabaseError
+        broken = passing or type(error) is DatabaseError or _lacks_tables_or_rights(error)
         if isinstance(error, DBAPIError) and (broken or error.connection_invalidated):
             said = " ".join(str(error.orig).split()).rstrip(".")
             raise StoreUnavailable(f"The database can't do its work now: {said}.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from typing import Any
 
 from sqlalchemy import URL, Connection, event
@@ -24,7 +25,14 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
     Connecting raises StoreUnavailable if the file is missing or is another database.
     """
     if url.get_backend_name() != "sqlite":
-        engine = create_async_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL_CONNECT_ARGS)
+        # Imported here, since only installations with PostgreSQL have its driver.
+        from bot.store.postgres_connection import LimitedConnection
+
+        engine = create_async_engine(
+            url,
+            pool_pre_ping=True,
+            connect_args={**_POSTGRESQL_CONNECT_ARGS, "async_creator_fn": LimitedConnection.connect},
+        )
 
         @event.listens_for(engine.sync_engine, "handle_error")
         def leave(context: ExceptionContext) -> None:
@@ -51,6 +59,14 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
         return connection
 
     engine = create_async_engine(url, async_creator=connect)
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def reopen(context: ExceptionContext) -> None:
+        # A connection keeps what its file was when it was opened: one that was opened while the file or its
+        # disk was read-only can't write when they no longer are.
+        code = getattr(context.original_exception, "sqlite_errorcode", 0)
+        if code & PRIMARY_CODE_MASK in FILE_ERRORS:
+            context.is_disconnect = True
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
@@ -99,17 +115,50 @@ BUSY_TIMEOUT_MS = 5_000
 """The time for which SQLite waits for a lock of another process, in milliseconds."""
 
 
+FILE_ERRORS = frozenset(
+    {
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+"""SQLite's error codes after which the files are opened anew; a lock or a full disk passes without that."""
+
+
+PRIMARY_CODE_MASK = 0xFF
+"""The bits of SQLite's extended error codes that hold the primary one."""
+
+
 READ_ONLY_SQLSTATE = "25006"
 """PostgreSQL's error code (SQLSTATE) for a write to a read-only server."""
 
 
+_SESSION_SETTINGS = {
+    # A process that freezes in the middle of a transaction must not block the others.
+    "idle_in_transaction_session_timeout": "5000",
+    # What the server, the database or the user may have set otherwise, and the driver or a query relies on.
+    "bytea_output": "hex",
+    "DateStyle": "ISO",
+    "default_transaction_deferrable": "off",
+    "default_transaction_isolation": r"read\ committed",
+    "extra_float_digits": "1",
+    "IntervalStyle": "postgres",
+    "standard_conforming_strings": "on",
+    "TimeZone": "UTC",
+    "transform_null_equals": "off",
+}
+"""Settings of each session on PostgreSQL."""
+
+
 _POSTGRESQL_CONNECT_ARGS = {
     "connect_timeout": 5,
+    "client_encoding": "UTF8",
     # Detect within seconds that the server's machine is gone.
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
-    # A process that freezes in the middle of a transaction must not block the others.
-    "options": "-c idle_in_transaction_session_timeout=5000",
+    "options": " ".join(f"-c {name}={value}" for name, value in _SESSION_SETTINGS.items()),
 }

@@ -9,6 +9,8 @@ import structlog
 
 from bot.store.database import NOTIFY_CHANNEL, Database
 
+IDLE_CHECK_S = 20.0
+"""Seconds without a notification after which the server is asked whether it is still there."""
 MAX_BACKOFF_S = 10.0
 """The longest wait before a lost connection is opened again, in seconds."""
 
@@ -26,19 +28,22 @@ async def listen_for_notifications(database: Database, on_notification: Callable
         return
     import psycopg
 
+    from bot.store.postgres_connection import LimitedConnection
+
     wait = 0.5
     while True:
         try:
             # Outside the pool, because it stays open and idle until the process ends.
-            connection = await psycopg.AsyncConnection.connect(
-                **database.driver_connect_args(), autocommit=True
-            )
+            connection = await LimitedConnection.connect(**database.driver_connect_args(), autocommit=True)
             async with connection:
                 await connection.execute(f"LISTEN {NOTIFY_CHANNEL}")
                 wait = 0.5
                 on_notification()
-                async for _ in connection.notifies():
-                    on_notification()
+                while True:
+                    async for _ in connection.notifies(timeout=IDLE_CHECK_S):
+                        on_notification()
+                    # A server that went silent closes nothing.
+                    await connection.execute("SELECT 1")
         except (psycopg.Error, OSError) as error:
             log.warning("store_notifications_interrupted", reason=str(error).strip(), retry_in_s=wait)
         await asyncio.sleep(wait)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -268,3 +270,36 @@ def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.mark.slow
+async def test_a_log_that_nobody_reads_holds_no_alert_up(deployment: LocalDeployment) -> None:
+    """The reader of the log is stopped, as with a pipe to a program that hangs."""
+    channel = deployment.local_slack.add_channel("gw")
+    await deployment.subscribe(channel, "all")
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "run"],
+        env=deployment.environment(GWEVENT_LOG_LEVEL="DEBUG"),
+        cwd=deployment.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=writer,
+    )
+    bot = BotProcess(process.pid, process.poll, deployment.folder / "no log")
+    bot.log_path.touch()
+    deployment.processes.append(bot)
+    try:
+        await deployment.publish(avro_bbh("S261122a", "INITIAL"))
+        await deployment.wait_until_delivered(1)
+        assert len(deployment.roots(channel)) == 1
+        assert await bot.terminate() == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reader)
+        os.close(writer)

@@ -166,12 +166,16 @@ class Databases:
         self._made: list[str] = []
         self._kept: dict[str, str] = {}
 
-    def create(self, template: str | None = None) -> str:
-        """Create a database and return its URL; `template` is the URL of the database to copy."""
+    def create(self, template: str | None = None, *, encoding: str | None = None) -> str:
+        """Create a database and return its URL; `template` is the URL of the database to copy.
+
+        `encoding` is PostgreSQL's name of one; None for the server's.
+        """
         name = f"{self._prefix}_{len(self._made)}"
         source = "template0" if template is None else make_url(template).database
         with psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+            given = "" if encoding is None else f" ENCODING '{encoding}'"
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"{given}'.encode())
         self._made.append(name)
         return make_url(self._url).set(database=name).render_as_string(hide_password=False)
 

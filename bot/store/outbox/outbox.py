@@ -129,6 +129,8 @@ class Outbox:
         """The database's random id; None before `requeue_stalled`."""
         self._claim_query = ClaimQuery(self._is_leased)
         self._claim_statement = _claim_statement(may_be_rivals=not database.is_sqlite)
+        self._unanswered_claims: set[int] = set()
+        """Ids of claims whose commit failed for this process, though the database may have made it."""
 
     async def requeue_stalled(self) -> int:
         """Requeue deliveries claimed by a worker that no longer runs, as maybe sent; return their number.
@@ -164,20 +166,28 @@ class Outbox:
 
         The order is that of `bot.store.outbox.claiming`. On PostgreSQL only workspaces are served that this
         worker has the lease of. `edit_quota(team_id, is_urgent)` returns how many edits of a workspace may be
-        claimed, `non_urgent_limit` is how many deliveries that aren't urgent. Raises StoreUnavailable.
+        claimed, `non_urgent_limit` is how many deliveries that aren't urgent. Raises StoreUnavailable; what
+        was claimed although the answer to the commit was lost is put back by the next claim.
         """
         if limit <= 0:
             return []
-        async with self._database.shared_transaction() as connection:
-            asked = ClaimRequest(
-                limit, busy_channels, edit_quota, limit if non_urgent_limit is None else non_urgent_limit
-            )
-            chosen = await self._claim_query.select_claimable(connection, now, asked)
-            mine: set[int] = set()
-            worker_id = self.leases.worker_id
-            if chosen:
-                values = {"ids": [row.id for row in chosen], "now": now, "worker_id": worker_id}
-                mine.update((await connection.execute(self._claim_statement, values)).scalars())
+        asked = ClaimRequest(
+            limit, busy_channels, edit_quota, limit if non_urgent_limit is None else non_urgent_limit
+        )
+        mine: set[int] = set()
+        try:
+            async with self._database.shared_transaction() as connection:
+                if self._unanswered_claims:
+                    await _put_back(connection, self._unanswered_claims, self.leases.worker_id)
+                chosen = await self._claim_query.select_claimable(connection, now, asked)
+                worker_id = self.leases.worker_id
+                if chosen:
+                    values = {"ids": [row.id for row in chosen], "now": now, "worker_id": worker_id}
+                    mine.update((await connection.execute(self._claim_statement, values)).scalars())
+        except StoreUnavailable:
+            self._unanswered_claims |= mine
+            raise
+        self._unanswered_claims.clear()
         return [_delivery_from_row(row, worker_id) for row in chosen if row.id in mine]
 
     def _is_leased(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -301,6 +311,13 @@ def _claim_statement(*, may_be_rivals: bool) -> ReturningUpdate[int]:
     )
 
 
+async def _put_back(connection: AsyncConnection, ids: Collection[int], worker_id: str) -> None:
+    """Put deliveries back that this worker claimed without hearing of it, so that nobody has tried them."""
+    mine = update(_d).where(_d.c.id.in_(ids), _d.c.claimed_by == worker_id)
+    mine = mine.where(_d.c.state == DeliveryState.SENDING.value)
+    await connection.execute(mine.values(state=DeliveryState.PENDING.value, claimed_by=None))
+
+
 async def _requeue_claimed(connection: AsyncConnection, condition: ColumnElement[bool]) -> int:
     result = await connection.execute(
         update(_d)
@@ -317,16 +334,16 @@ async def _still_claimed(
 
     A row goes to another worker when this one's lease ran out. Of a row that was put back and that nobody has
     claimed since, one outcome still counts: that the message stands. Where Slack gave the channel another id
-    meanwhile, what was sent stands there, and what wasn't is sent again.
+    meanwhile, what was sent stands there, and what wasn't is sent again. An outcome that was written before,
+    by a commit whose answer was lost, isn't written again.
     """
     columns = (_d.c.id, _d.c.claimed_by, _d.c.state, _d.c.doubtful, _d.c.team_id, _d.c.channel_id)
-    query = select(*columns).where(_d.c.state.in_(OPEN_STATES))
-    mine = query.where(_d.c.id.in_([d.id for d, _ in outcomes])).with_for_update()
+    mine = select(*columns).where(_d.c.id.in_([d.id for d, _ in outcomes])).with_for_update()
     rows = {row.id: row for row in (await connection.execute(mine)).all()}
 
     def is_ours(delivery: Delivery, outcome: Outcome) -> bool:
         row = rows.get(delivery.id)
-        if row is None:
+        if row is None or row.state not in OPEN_STATES:
             return False
         if row.state == DeliveryState.SENDING.value:
             return bool(row.claimed_by == delivery.claimed_by)
@@ -337,8 +354,14 @@ async def _still_claimed(
         for d, o in outcomes
         if is_ours(d, o)
     ]
-    if len(ours) < len(outcomes):
-        log.warning("outcome_discarded", reason="lease_lost", deliveries=len(outcomes) - len(ours))
+    # Whoever puts a claim back or takes it over changes `claimed_by`.
+    written = sum(
+        row.state != DeliveryState.SENDING.value and row.claimed_by == delivery.claimed_by
+        for delivery, _ in outcomes
+        if (row := rows.get(delivery.id)) is not None
+    )
+    if len(ours) + written < len(outcomes):
+        log.warning("outcome_discarded", reason="lease_lost", deliveries=len(outcomes) - len(ours) - written)
     return ours
 
 

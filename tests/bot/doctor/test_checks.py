@@ -20,6 +20,7 @@ from bot.settings import Settings
 from bot.slack.client import Identity, SlackClient
 from bot.slack.token_cipher import TokenCipher, generate_key
 from bot.store import schema
+from bot.store.database import Database
 from formatters.terminal.findings import Finding, Level
 from tests.bot.monitoring.conftest import Pager, pager
 from tests.bot.store.channels.test_installations import ONE
@@ -242,3 +243,15 @@ async def test_http_host_of_another_machine_is_told_apart_from_a_busy_port(
     asked = settings(local_slack, database_path, http_host="203.0.113.7", http_port=8_080)
     (found,) = await host.check_http_port(asked)
     assert found.level is Level.FAIL and "GWEVENT_HTTP_HOST" in found.advice
+
+
+async def test_an_encoding_that_lacks_characters_is_named(
+    local_slack: LocalSlack, database_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def latin(_: Database) -> str:
+        return "LATIN1"
+
+    monkeypatch.setattr(Database, "unsuitable_encoding", latin)
+    findings = await run_checks(settings(local_slack, database_path))
+    [warning] = [finding for finding in findings if finding.name == "Encoding"]
+    assert warning.level is Level.WARN and "LATIN1" in warning.result and "UTF8" in warning.advice

@@ -7,13 +7,16 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from psycopg import sql
 from sqlalchemy import delete, event, make_url, text
+from structlog.testing import capture_logs
 
 from bot.app.factory import Factory
+from bot.monitoring import monitor
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds, is_disk_nearly_full
 from bot.runtime.wakeups import Wakeups
@@ -25,6 +28,7 @@ from bot.store.write_check import WriteCheck
 from formatters.models.incident import IncidentKind
 from tests.support.factories import Clock, decoded_notice, record_notices
 from tests.support.postgres import Databases, with_driver
+from tests.support.waiting import wait_until
 
 PATIENCE_S = 60.0
 
@@ -325,3 +329,44 @@ async def test_processes_that_start_at_once_all_find_that_the_store_is_well(
     finally:
         for other in others:
             await other.close()
+
+
+@pytest.mark.backends("sqlite", "postgresql")
+async def test_a_store_that_neither_answers_nor_fails_is_an_outage(
+    factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that hangs or a server that is frozen: nothing of it can be cancelled."""
+    monkeypatch.setattr(monitor, "CHECK_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(monitor, "CHECK_INTERVAL_S", 0.01)
+    answers = asyncio.Event()
+    answers.set()
+    look = factory.write_check.check
+
+    async def check() -> None:
+        while not answers.is_set():
+            with suppress(asyncio.CancelledError):
+                await answers.wait()
+        await look()
+
+    monkeypatch.setattr(factory.write_check, "check", check)
+    watch = watch_of(factory, clock)
+    running = asyncio.create_task(watch.run())
+    try:
+        await wait_until(lambda: watch.last_check is not None)
+        answers.clear()
+        with capture_logs() as logged:
+
+            def was_told(name: str) -> str | None:
+                clock.advance(seconds=10)
+                said = (line for line in logged if line["event"] == name and line["what"] == "store")
+                return next((str(line.get("summary", name)) for line in said), None)
+
+            opened = await wait_until(lambda: was_told("incident_opened"))
+            assert "no answer for" in str(opened)
+            assert watch.last_check is not None and watch.last_check.open_kinds == {IncidentKind.STORE}
+            answers.set()
+            await wait_until(lambda: was_told("incident_resolved"))
+    finally:
+        answers.set()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

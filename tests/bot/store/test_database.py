@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import secrets
 import sqlite3
 import stat
 import sys
@@ -11,15 +12,16 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import event, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import IntegrityError
+from structlog.testing import capture_logs
 
 from bot.app.factory import Factory
-from bot.store import engine
+from bot.store import engine, tables_version
 from bot.store.database import Database, InvalidDatabaseUrl, StoreUnavailable
 from bot.store.notify import listen_for_notifications
 from bot.store.tables_version import alembic_config
-from tests.support.factories import NOW, decoded_notice, planner, record_notices
+from tests.support.factories import NOW, decoded_notice, planner, record_notices, subscribe
 from tests.support.postgres import Databases, with_driver
 
 PATIENCE_S = 60.0
@@ -334,3 +336,111 @@ def test_alembic_prints_to_the_output_of_the_moment(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("sys.stdout", now)
     alembic_config().print_stdout("said")
     assert now.getvalue() == "said\n"
+
+
+SESSIONS = (
+    "timezone='Asia/Tokyo'",
+    "datestyle='German, DMY'",
+    "datestyle='SQL, MDY'",
+    "bytea_output='escape'",
+    "standard_conforming_strings=off",
+    "default_transaction_isolation='serializable'",
+    "default_transaction_deferrable=on",
+    "client_encoding='latin1'",
+    "intervalstyle='sql_standard'",
+    "extra_float_digits=-3",
+    "transform_null_equals=on",
+)
+
+
+@pytest.mark.parametrize("setting", SESSIONS)
+async def test_what_a_server_sets_for_its_sessions_changes_nothing(
+    setting: str, postgres: Databases, migrated_postgres: str
+) -> None:
+    import psycopg
+
+    url = postgres.create(migrated_postgres)
+    name = make_url(url).database or ""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'ALTER DATABASE "{name}" SET {setting}'.encode())
+    database = Database(with_driver(url))
+    async with database.read_transaction() as reader:
+        shown = (await reader.execute(text("SHOW " + setting.partition("=")[0]))).scalar_one()
+    assert shown.lower() != setting.partition("=")[2].strip("'").lower(), "the session has gwevent's own"
+    notice = decoded_notice()
+    factory = Factory(database)
+    await subscribe(factory, "BNS > 10 %", "C0ÜNÏ−²")
+    await record_notices(factory, notice)
+    superevent = await factory.notices.superevent(notice.superevent_id)
+    assert superevent is not None
+    [found] = superevent.notices
+    assert (found.key, found.received) == (notice.key, NOW)
+    [subscription] = await factory.subscriptions.confirmed()
+    assert subscription.channel_id == "C0ÜNÏ−²"
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "is_refused"), [("LATIN1", True), ("EUC_JP", True), ("SQL_ASCII", False)]
+)
+async def test_a_new_database_that_lacks_characters_is_a_sentence(
+    encoding: str, is_refused: bool, postgres: Databases
+) -> None:
+    database = Database(with_driver(postgres.create(encoding=encoding)))
+    if is_refused:
+        with pytest.raises(StoreUnavailable, match=rf"Its encoding {encoding} lacks .* ENCODING 'UTF8'"):
+            await database.migrate()
+    else:
+        await database.migrate()
+        await subscribe(Factory(database), "CBC", "C0ÜNÏ−²")
+        [subscription] = await Factory(database).subscriptions.confirmed()
+        assert subscription.channel_id == "C0ÜNÏ−²"
+    await database.close()
+
+
+async def test_a_database_that_lacks_characters_and_is_in_use_is_used_with_a_warning(
+    postgres: Databases,
+) -> None:
+    database = Database(with_driver(postgres.create(encoding="LATIN1")))
+    await database._run_migration(tables_version.upgrade)
+    with capture_logs() as logged:
+        await database.migrate()
+    assert [line["event"] for line in logged] == ["database_encoding_unsuitable"]
+    await record_notices(Factory(database), decoded_notice())
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("taken", "given"),
+    [
+        ("REVOKE ALL ON {} FROM {}", "GRANT ALL ON {} TO {}"),
+        ("ALTER TABLE {} RENAME TO away", "ALTER TABLE away RENAME TO {}"),
+    ],
+    ids=["rights", "table"],
+)
+@pytest.mark.parametrize("table", ["notices", "deliveries", "superevents", "leases"])
+async def test_rights_and_tables_that_are_taken_are_waited_for(
+    table: str, taken: str, given: str, postgres: Databases, migrated_postgres: str
+) -> None:
+    import psycopg
+
+    url, role = postgres.create(migrated_postgres), f"plain_{secrets.token_hex(4)}"
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(
+            f"CREATE ROLE {role} LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role};"
+            f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}".encode()
+        )
+        try:
+            plain = make_url(url).set(username=role).render_as_string(hide_password=False)
+            database = Database(with_driver(plain))
+            factory = Factory(database)
+            await record_notices(factory, decoded_notice())
+            admin.execute(taken.format(table, role).encode())
+            with pytest.raises(StoreUnavailable, match=table):
+                async with database.exclusive_transaction() as connection:
+                    await connection.execute(text(f"SELECT 1 FROM {table}"))
+            admin.execute(given.format(table, role).encode())
+            await record_notices(factory, decoded_notice(minutes=1))
+            await database.close()
+        finally:
+            admin.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from bot.app.factory import Factory
 from bot.routing.intents import Intent
+from bot.store import engine
 from bot.store.database import Database, StoreUnavailable
 from bot.store.sqlite import marker_file
+from bot.store.sqlite.driver import BufferedCursor
 from bot.store.write_check import WriteCheck
 from tests.support.factories import NOW, decoded_notice, planner, record_notices, subscribe
 
@@ -374,4 +377,58 @@ async def test_empty_database_and_filled_copy_are_accepted(tmp_path: Path) -> No
     (tmp_path / "backup").rename(path)
     database = opened(path)
     await database.migrate()
+    await database.close()
+
+
+@pytest.mark.parametrize("pooled", [1, 4])
+async def test_a_file_that_was_read_only_is_written_when_it_no_longer_is(
+    pooled: int, database_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite opens a file that can't be written for reading alone, and such a connection stays so."""
+    database, read_only = opened(database_path), True
+    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+
+    def connect_as_allowed(path: str, **options: Any) -> sqlite3.Connection:
+        # Root may write any file, so the mode is asked for.
+        return connect(path.replace("mode=rw", "mode=ro") if read_only else path, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", connect_as_allowed)
+
+    async def read() -> None:
+        async with database.read_transaction() as connection:
+            await connection.execute(text("SELECT 1"))
+            await asyncio.sleep(0.05)
+
+    await asyncio.gather(*(read() for _ in range(pooled)))
+    with pytest.raises(StoreUnavailable, match="readonly"):
+        await record_notices(Factory(database), decoded_notice())
+    read_only = False
+    for number in range(pooled):
+        await record_notices(Factory(database), decoded_notice(minutes=number))
+    assert await Factory(database).notices.recent_ids() == [decoded_notice().superevent_id]
+    await database.close()
+
+
+@pytest.mark.parametrize("code", sorted(engine.FILE_ERRORS))
+async def test_an_error_of_the_file_is_not_kept_with_its_connection(
+    code: int, database_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = opened(database_path)
+    bad: list[object] = []
+    execute = BufferedCursor.execute
+
+    async def execute_or_fail(self: BufferedCursor, *given: Any) -> BufferedCursor:
+        if self._connection in bad:
+            error = sqlite3.OperationalError("the file can't do that")
+            error.sqlite_errorcode = code | 0x100
+            raise error
+        return await execute(self, *given)
+
+    async with database.read_transaction() as connection:
+        raw = await connection.get_raw_connection()
+        bad.append(raw.driver_connection)
+    monkeypatch.setattr(BufferedCursor, "execute", execute_or_fail)
+    with pytest.raises(StoreUnavailable):
+        await record_notices(Factory(database), decoded_notice())
+    await record_notices(Factory(database), decoded_notice())
     await database.close()
