@@ -7,6 +7,7 @@ it can neither be lost nor stop the next alert. Only the store's own failure is 
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from functools import partial
 import structlog
 
 from bot.alerts.decode import UndecodablePayload, decode
-from bot.ingest.decoding import Unread, UnreadableMessage, decode_payload
+from bot.ingest.decoding import Decoded, Unread, UnreadableMessage, decode_payload
 from bot.ingest.result import IngestResult as IngestResult
 from bot.routing.planner import plan, plan_unreadable_payload
 from bot.routing.related_messages import plan_message
@@ -37,6 +38,9 @@ from formatters.models.related_message import RelatedMessage, Stream
 
 _DATED_ID = re.compile(r"[MT]?(?:S|GW)(\d{6})(?!\d)", re.ASCII)
 """An id that begins with a date (YYMMDD), whether or not the rest has LVK's form."""
+
+MEMORY_WAITS_S = (0.5, 2.0, 8.0)
+"""Seconds that a payload waits each time that no memory was left to read it."""
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +95,7 @@ class Pipeline:
         alert_type: str | None = None
         result = IngestResult.QUARANTINED if origin.stream is None else IngestResult.UNREADABLE_MESSAGE
         try:
-            decoded = await run_in_thread(decode_payload, body, origin.stream, received, self._decode)
+            decoded = await self._decode_when_possible(body, origin.stream, received)
             if not isinstance(decoded, Notice):
                 result = IngestResult.UNREADABLE_MESSAGE
                 return await self._record_message(decoded, origin, received)
@@ -119,6 +123,20 @@ class Pipeline:
             reason = f"gwevent met a fault of its own ({type(error).__name__})."
         await self._quarantine(body, origin, reason, superevent_id, received)
         return result
+
+    async def _decode_when_possible(self, body: bytes, stream: str | None, received: datetime) -> Decoded:
+        """Decode a payload, several times if memory is short. Raises MemoryError if it stays so.
+
+        Another process may have taken the memory for a moment; a payload that needs more than there is must
+        not hold the next alert up.
+        """
+        for wait_s in MEMORY_WAITS_S:
+            try:
+                return await run_in_thread(decode_payload, body, stream, received, self._decode)
+            except MemoryError:
+                log.error("notice_postponed", reason="no memory is left to read it", retry_in_s=wait_s)
+                await asyncio.sleep(wait_s)
+        return await run_in_thread(decode_payload, body, stream, received, self._decode)
 
     async def _record(self, notice: Notice, body: bytes, origin: Origin, received: datetime) -> IngestResult:
         notice = replace(notice, received=received, archive=origin.archive, live=origin.live)

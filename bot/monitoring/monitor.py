@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -192,9 +192,10 @@ class HealthMonitor:
             await self._on_store_down(str(error), now)
             return
         self._wrong_since.pop(IncidentKind.STORE, None)
+        logged = {IncidentKind.STORE} if self._store_incident_logged else frozenset[IncidentKind]()
         self._store_incident_logged, self._notified_kinds = False, frozenset()
         self._finish_check(incident.kind for incident in found)
-        self._notify(change)
+        self._notify(change, logged)
 
     async def readiness(self) -> Readiness:
         """Return whether Slack is connected, each source is read and the store answers."""
@@ -314,9 +315,11 @@ class HealthMonitor:
     def _finish_check(self, open_kinds: Iterable[IncidentKind]) -> None:
         self.last_check = FinishedCheck(machine_clock.monotonic_time(), frozenset(open_kinds))
 
-    def _notify(self, change: IncidentChanges) -> None:
+    def _notify(self, change: IncidentChanges, logged: Container[IncidentKind]) -> None:
+        """Log the changes, but for the opening of what was logged before, and wake who tells people."""
         for incident in change.opened:
-            log.error("incident_opened", what=incident.kind.value, summary=sentence(incident))
+            if incident.kind not in logged:
+                log.error("incident_opened", what=incident.kind.value, summary=sentence(incident))
         for incident in change.resolved:
             log.info("incident_resolved", what=incident.kind.value, since=incident.since.isoformat())
         # Before Slack has identified the bot the messages wait; a needless wake-up costs nothing.

@@ -52,6 +52,7 @@ back.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -82,6 +83,8 @@ from bot.store.outbox.models import (
 
 _d = schema.deliveries
 
+MAX_COMMIT_DELAY_S = 600.0
+"""The time after which a database that was frozen makes no commit any more, in seconds."""
 _PROBES_AT_ONCE = 500
 """Probes that one transaction requeues; a database limits the parameters of a statement."""
 
@@ -129,8 +132,10 @@ class Outbox:
         """The database's random id; None before `requeue_stalled`."""
         self._claim_query = ClaimQuery(self._is_leased)
         self._claim_statement = _claim_statement(may_be_rivals=not database.is_sqlite)
-        self._unanswered_claims: set[int] = set()
-        """Ids of claims whose commit failed for this process, though the database may have made it."""
+        self._unanswered_claims: dict[int, float] = {}
+        """Ids of deliveries in claims whose commit failed for this process, though the database may have made
+        it or may make it still, with the monotonic time of the claim.
+        """
 
     async def requeue_stalled(self) -> int:
         """Requeue deliveries claimed by a worker that no longer runs, as maybe sent; return their number.
@@ -167,7 +172,7 @@ class Outbox:
         The order is that of `bot.store.outbox.claiming`. On PostgreSQL only workspaces are served that this
         worker has the lease of. `edit_quota(team_id, is_urgent)` returns how many edits of a workspace may be
         claimed, `non_urgent_limit` is how many deliveries that aren't urgent. Raises StoreUnavailable; what
-        was claimed although the answer to the commit was lost is put back by the next claim.
+        was claimed although the answer to the commit was lost is put back by the next claims.
         """
         if limit <= 0:
             return []
@@ -185,9 +190,15 @@ class Outbox:
                     values = {"ids": [row.id for row in chosen], "now": now, "worker_id": worker_id}
                     mine.update((await connection.execute(self._claim_statement, values)).scalars())
         except StoreUnavailable:
-            self._unanswered_claims |= mine
+            self._unanswered_claims.update(dict.fromkeys(mine, time.monotonic()))
             raise
-        self._unanswered_claims.clear()
+        if self._unanswered_claims:
+            oldest = time.monotonic() - MAX_COMMIT_DELAY_S
+            self._unanswered_claims = {
+                id_: since
+                for id_, since in self._unanswered_claims.items()
+                if since > oldest and id_ not in mine
+            }
         return [_delivery_from_row(row, worker_id) for row in chosen if row.id in mine]
 
     def _is_leased(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:

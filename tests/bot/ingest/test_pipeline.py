@@ -174,6 +174,24 @@ async def test_a_fault_in_decoding_stops_one_payload_and_no_other(factory: Facto
     )
 
 
+@pytest.mark.parametrize("failures", range(5))
+async def test_a_notice_waits_while_memory_is_short_but_not_for_ever(
+    failures: int, factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.ingest.pipeline.MEMORY_WAITS_S", (0.0, 0.0, 0.0))
+    left = failures
+
+    def short_of_memory(body: bytes) -> Notice:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise MemoryError
+        return decode(body)
+
+    result = await pipeline(factory, clock, decode=short_of_memory).handle(to_avro(notice_record()), LIVE)
+    assert result is (IngestResult.STORED if failures < 4 else IngestResult.QUARANTINED)
+
+
 async def test_a_fault_in_planning_leaves_nothing_but_a_report(
     factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

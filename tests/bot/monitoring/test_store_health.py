@@ -331,6 +331,28 @@ async def test_processes_that_start_at_once_all_find_that_the_store_is_well(
             await other.close()
 
 
+async def test_an_outage_of_the_store_is_logged_once(
+    factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is logged while it can't be stored, and stored afterwards."""
+
+    async def fail() -> None:
+        raise StoreUnavailable("The disk is gone.")
+
+    watch = watch_of(factory, clock)
+    with capture_logs() as logged:
+        with monkeypatch.context() as patched:
+            patched.setattr(factory.write_check, "check", fail)
+            for _ in range(3):
+                await watch.check()
+                clock.advance(minutes=10)
+        for _ in range(3):
+            await watch.check()
+            clock.advance(minutes=1)
+    told = [line["event"] for line in logged if line.get("what") == "store"]
+    assert told == ["incident_opened", "incident_resolved"]
+
+
 @pytest.mark.backends("sqlite", "postgresql")
 async def test_a_store_that_neither_answers_nor_fails_is_an_outage(
     factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
