@@ -131,6 +131,22 @@ def test_declared_dependencies_match_imports(metadata: Message) -> None:
     assert declared(metadata) - used == NEVER_IMPORTED
 
 
+def test_every_module_imports_without_the_extras(metadata: Message) -> None:
+    """What an extra brings is imported where it is used: each module is imported by those without it."""
+    always = {name for name in metadata.get_all("Requires-Dist", []) if "extra ==" not in name}
+    installed = {canonical(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in always}
+    owners = packages_distributions()
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.parse(path.read_bytes()).body:
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+                if isinstance(node, ast.Import):
+                    names = [alias.name for alias in node.names]
+                for module in {name.split(".")[0] for name in names} & owners.keys() - set(PACKAGES):
+                    distribution = canonical(owners[module][0])
+                    assert distribution in installed, f"{path.relative_to(ROOT)} imports {module} at once"
+
+
 @pytest.mark.slow
 def test_every_dependency_has_a_lower_bound() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

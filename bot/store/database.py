@@ -33,6 +33,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.store import tables_version
 from bot.store.driver_connections import DriverConnections
 from bot.store.engine import _POSTGRESQL_CONNECT_ARGS, create_engine
+from bot.store.postgres_connection import unlimited_answers
 from bot.store.sqlite import marker_file
 from bot.store.sqlite.database_file import DatabaseFile, FileId, file_id, why_path_is_aliased
 from bot.store.sqlite.file_guard import FileGuard, StoreUnavailable
@@ -357,8 +358,6 @@ class Database:
 
     async def _run_migration(self, run: Callable[[Connection], None]) -> None:
         if not self.is_sqlite:
-            from bot.store.postgres_connection import unlimited_answers
-
             with unlimited_answers():
                 async with self.exclusive_transaction() as connection:
                     await connection.run_sync(run)

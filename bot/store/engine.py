@@ -10,6 +10,7 @@ from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from bot.store.postgres_connection import connection_class
 from bot.store.sqlite.database_file import DatabaseFile, FileChange
 from bot.store.sqlite.driver import BufferedConnection, create_connection
 from bot.store.sqlite.file_guard import StoreUnavailable
@@ -25,13 +26,10 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
     Connecting raises StoreUnavailable if the file is missing or is another database.
     """
     if url.get_backend_name() != "sqlite":
-        # Imported here, since only installations with PostgreSQL have its driver.
-        from bot.store.postgres_connection import LimitedConnection
-
         engine = create_async_engine(
             url,
             pool_pre_ping=True,
-            connect_args={**_POSTGRESQL_CONNECT_ARGS, "async_creator_fn": LimitedConnection.connect},
+            connect_args={**_POSTGRESQL_CONNECT_ARGS, "async_creator_fn": connection_class().connect},
         )
 
         @event.listens_for(engine.sync_engine, "handle_error")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from bot.store.database import NOTIFY_CHANNEL, Database
+from bot.store.postgres_connection import connection_class
 
 IDLE_CHECK_S = 20.0
 """Seconds without a notification after which the server is asked whether it is still there."""
@@ -28,13 +29,11 @@ async def listen_for_notifications(database: Database, on_notification: Callable
         return
     import psycopg
 
-    from bot.store.postgres_connection import LimitedConnection
-
     wait = 0.5
     while True:
         try:
             # Outside the pool, because it stays open and idle until the process ends.
-            connection = await LimitedConnection.connect(**database.driver_connect_args(), autocommit=True)
+            connection = await connection_class().connect(**database.driver_connect_args(), autocommit=True)
             async with connection:
                 await connection.execute(f"LISTEN {NOTIFY_CHANNEL}")
                 wait = 0.5

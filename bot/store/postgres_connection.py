@@ -12,9 +12,11 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import psycopg
+if TYPE_CHECKING:
+    import psycopg
 
 ANSWER_TIMEOUT_S = 60.0
 """Longest wait for the answer to one statement, in seconds; no statement of a running bot takes as long."""
@@ -32,29 +34,39 @@ def unlimited_answers() -> Iterator[None]:
         _is_limited.reset(token)
 
 
-class LimitedConnection(psycopg.AsyncConnection[Any]):
-    """A connection that is closed, with OperationalError, if an answer takes longer than the limit."""
+@cache
+def connection_class() -> type[psycopg.AsyncConnection[Any]]:
+    """Return the class of connections whose answers are waited for within the limit.
 
-    async def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
-        """Wait for one answer. Raises OperationalError after `ANSWER_TIMEOUT_S`; the connection is lost."""
-        if not _is_limited.get():
-            return await super().wait(gen, *args, **options)
-        limit_s, is_silent = ANSWER_TIMEOUT_S, False
+    Raises ImportError where psycopg isn't installed, as without the extra `postgres`.
+    """
+    import psycopg
 
-        def give_up() -> None:
-            nonlocal is_silent
-            is_silent = True
-            _shut_down(self.pgconn.socket)
+    class LimitedConnection(psycopg.AsyncConnection[Any]):
+        """A connection that is closed, with OperationalError, if an answer takes longer than the limit."""
 
-        timer = asyncio.get_running_loop().call_later(limit_s, give_up)
-        try:
-            return await super().wait(gen, *args, **options)
-        except psycopg.Error as error:
-            if is_silent:
-                raise psycopg.OperationalError(f"it gave no answer within {limit_s:.0f} s") from error
-            raise
-        finally:
-            timer.cancel()
+        async def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
+            """Wait for one answer. Raises OperationalError after the limit; the connection is lost."""
+            if not _is_limited.get():
+                return await super().wait(gen, *args, **options)
+            limit_s, is_silent = ANSWER_TIMEOUT_S, False
+
+            def give_up() -> None:
+                nonlocal is_silent
+                is_silent = True
+                _shut_down(self.pgconn.socket)
+
+            timer = asyncio.get_running_loop().call_later(limit_s, give_up)
+            try:
+                return await super().wait(gen, *args, **options)
+            except psycopg.Error as error:
+                if is_silent:
+                    raise psycopg.OperationalError(f"it gave no answer within {limit_s:.0f} s") from error
+                raise
+            finally:
+                timer.cancel()
+
+    return LimitedConnection
 
 
 def _shut_down(descriptor: int) -> None:
