@@ -28,7 +28,14 @@ from bot.alerts.decode import decode
 from bot.alerts.payload import UndecodablePayload
 from bot.setting_types.topics import ConfiguredTopic
 from bot.sources.base import SourceConfigError
-from bot.sources.credentials import AuthMode, KafkaUrl, auth_username, consumer_group, load_auth
+from bot.sources.credentials import (
+    AuthMode,
+    KafkaUrl,
+    NoCredential,
+    auth_username,
+    consumer_group,
+    load_auth,
+)
 from formatters.terminal.findings import Finding, Level
 
 AUTHENTICATION_ERRORS = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
@@ -63,11 +70,11 @@ def check_kafka(
         return [Finding("Kafka URL", Level.FAIL, str(error), "Correct GWEVENT_KAFKA_URL.")]
     try:
         auth = load_auth(url, auth_mode)
+    except NoCredential as error:
+        advice = f"Get a credential at {CREDENTIALS_URL} and store it with `hop auth add`."
+        return [Finding("credential", Level.FAIL, str(error), advice)]
     except SourceConfigError as error:
-        if "hop auth add`." in str(error):
-            advice = f"Get a credential at {CREDENTIALS_URL} and store it with `hop auth add`."
-        else:
-            advice = "Correct it as the user that gwevent runs as; `hop auth list` shows what is stored."
+        advice = "Correct it as the user that gwevent runs as; `hop auth list` shows what is stored."
         return [Finding("credential", Level.FAIL, str(error), advice)]
     username = auth_username(auth)
     findings = [_check_credential(username), _check_group_name(username, group)]

@@ -20,6 +20,10 @@ AuthMode = Literal["hop", "off"]
 DEFAULT_GROUP = "gwevent"
 
 
+class NoCredential(SourceConfigError):
+    """No credential is stored for the broker; the message says where it was looked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class KafkaUrl:
     """kafka://[username@]host[:port]/topic[,topic…], as hop writes it."""
@@ -72,7 +76,7 @@ def require_config_home() -> None:
 def load_auth(url: str, mode: AuthMode) -> Auth | bool:
     """Return the credential in hop's auth.toml for the URL's broker, or False for mode "off".
 
-    Raises SourceConfigError for a missing, ambiguous, unreadable or unsafe credential.
+    Raises NoCredential if there is none, SourceConfigError for an ambiguous, unreadable or unsafe one.
     """
     kafka_url = KafkaUrl.parse(url)
     require_config_home()
@@ -82,13 +86,13 @@ def load_auth(url: str, mode: AuthMode) -> Auth | bool:
     try:
         credential = select_matching_auth(read_credentials(), kafka_url.broker, kafka_url.username)
     except FileNotFoundError as error:
-        raise SourceConfigError(
+        raise NoCredential(
             f"There is no credential for {kafka_url.broker}: {path} doesn't exist; run `hop auth add`."
         ) from error
     except OSError as error:
         raise SourceConfigError(f"{path} can't be read: {error.strerror}.") from error
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
-        raise SourceConfigError(_describe_auth_error(error, path, kafka_url)) from error
+        raise _auth_error(error, path, kafka_url) from error
     certificates = credential.ssl_ca_location
     if certificates is not None and not Path(certificates).is_file():
         raise SourceConfigError(f"{path} names the CA file {certificates}, which doesn't exist.")
@@ -111,16 +115,16 @@ def auth_username(auth: Auth | bool) -> str | None:
     return None if isinstance(auth, bool) else str(auth.username)
 
 
-def _describe_auth_error(error: Exception, path: Path, kafka_url: KafkaUrl) -> str:
+def _auth_error(error: Exception, path: Path, kafka_url: KafkaUrl) -> SourceConfigError:
     message = " ".join(str(error).split())
     if "unsafe permissions" in message:
-        return f"{path} can be read by others, so hop refuses it; run `chmod 600 {path}`."
+        return SourceConfigError(f"{path} can be read by others, so hop refuses it; run `chmod 600 {path}`.")
     if message.startswith("No matching credential"):
         user = f" and the user name {kafka_url.username}" if kafka_url.username else ""
-        return f"{path} has no credential for {kafka_url.broker}{user}; run `hop auth add`."
+        return NoCredential(f"{path} has no credential for {kafka_url.broker}{user}; run `hop auth add`.")
     if message.startswith("Ambiguous"):
-        return (
+        return SourceConfigError(
             f"{path} has several credentials for {kafka_url.broker}; choose one in the URL: "
             f"kafka://USERNAME@{kafka_url.broker}/{','.join(kafka_url.topics)}."
         )
-    return f"{path} isn't a list of credentials as `hop auth add` writes it: {message}."
+    return SourceConfigError(f"{path} isn't a list of credentials as `hop auth add` writes it: {message}.")

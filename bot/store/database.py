@@ -221,8 +221,7 @@ class Database:
                     f"The database {self.path} can't be written: {error.strerror}."
                 ) from error
             try:
-                # If a connection cannot be opened, the driver's thread stays and prints an error on the
-                # terminal. The standard library's driver detects that without a thread.
+                # The sentence below names the path; what the engine raises doesn't.
                 await asyncio.to_thread(_check_openable, self.path)
             except sqlite3.Error as error:
                 raise StoreUnavailable(f"The database {self.path} can't be used: {error}.") from error

@@ -44,7 +44,7 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
         (database,), options = engine.dialect.create_connect_args(url)
         if file is not None:
             if not file.path.exists():
-                # If a connection cannot be opened, the driver's thread never ends.
+                # Its own sentence: SQLite says of anything that it is "unable to open database file".
                 raise StoreUnavailable(file.describe_change(FileChange.MISSING))
             database, options = file.uri(), {**options, "uri": True}
         connection = create_connection(database, **options)
@@ -62,8 +62,7 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
     def reopen(context: ExceptionContext) -> None:
         # A connection keeps what its file was when it was opened: one that was opened while the file or its
         # disk was read-only can't write when they no longer are.
-        code = getattr(context.original_exception, "sqlite_errorcode", 0)
-        if code & PRIMARY_CODE_MASK in FILE_ERRORS:
+        if needs_reopening(context.original_exception):
             context.is_disconnect = True
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -113,20 +112,32 @@ BUSY_TIMEOUT_MS = 5_000
 """The time for which SQLite waits for a lock of another process, in milliseconds."""
 
 
-FILE_ERRORS = frozenset(
+PASSING_ERRORS = frozenset(
     {
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_INTERRUPT,
+        # The statement is wrong, whichever connection gets it.
+        sqlite3.SQLITE_ERROR,
     }
 )
-"""SQLite's error codes after which the files are opened anew; a lock or a full disk passes without that."""
+"""SQLite's error codes after which a connection is as good as before; it is opened anew after any other."""
 
 
-PRIMARY_CODE_MASK = 0xFF
+_PRIMARY_CODE_MASK = 0xFF
 """The bits of SQLite's extended error codes that hold the primary one."""
+
+
+def needs_reopening(error: BaseException) -> bool:
+    """Return True for an error of SQLite's that may lie in what the connection keeps of its file.
+
+    Errors of the rows and of the calls (IntegrityError, DataError, ProgrammingError …) don't.
+    """
+    if not isinstance(error, sqlite3.OperationalError) and type(error) is not sqlite3.DatabaseError:
+        return False
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & _PRIMARY_CODE_MASK not in PASSING_ERRORS
 
 
 READ_ONLY_SQLSTATE = "25006"

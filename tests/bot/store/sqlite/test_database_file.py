@@ -409,7 +409,7 @@ async def test_a_file_that_was_read_only_is_written_when_it_no_longer_is(
     await database.close()
 
 
-@pytest.mark.parametrize("code", sorted(engine.FILE_ERRORS))
+@pytest.mark.parametrize("code", sorted(set(range(1, 27)) - engine.PASSING_ERRORS))
 async def test_an_error_of_the_file_is_not_kept_with_its_connection(
     code: int, database_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -432,3 +432,24 @@ async def test_an_error_of_the_file_is_not_kept_with_its_connection(
         await record_notices(Factory(database), decoded_notice())
     await record_notices(Factory(database), decoded_notice())
     await database.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "may_lie_in_the_file"),
+    [
+        (sqlite3.OperationalError, True),
+        (sqlite3.DatabaseError, True),
+        (sqlite3.IntegrityError, False),
+        (sqlite3.DataError, False),
+        (sqlite3.ProgrammingError, False),
+        (ValueError, False),
+    ],
+)
+def test_any_error_but_those_that_pass_opens_the_file_anew(
+    kind: type[Exception], may_lie_in_the_file: bool
+) -> None:
+    for code in range(1, 256):
+        error: Any = kind("an error")
+        error.sqlite_errorcode = code | 0x200
+        opens_anew = may_lie_in_the_file and code not in engine.PASSING_ERRORS
+        assert engine.needs_reopening(error) is opens_anew, code
